@@ -1,0 +1,31 @@
+// All allocation of a module: a bump arena between the static data and the byte limit that the host set.
+// Nothing is freed; a module is restarted as a whole. `memory.grow` is never used (DESIGN §4).
+import { memoryLimit } from "./config";
+import { ALLOCATION_SEALED, OUT_OF_ARENA } from "./errors";
+import { fail } from "./host";
+
+let next: usize = (__heap_base + 15) & ~15;
+let sealed: bool = false;
+
+/**
+ * Reserves zeroed bytes on a 16-byte boundary (linear memory starts zeroed and is never reused).
+ * Errors: OUT_OF_ARENA (got: bytes needed in all, want: the limit), ALLOCATION_SEALED after `init`.
+ */
+export function allocate(bytes: usize): usize {
+  if (sealed) fail(ALLOCATION_SEALED, 0, <i32>bytes, 0);
+  const pointer = next;
+  const end = <u64>pointer + ((<u64>bytes + 15) & ~15);
+  if (end > <u64>memoryLimit()) fail(OUT_OF_ARENA, 0, <i32>min(end, <u64>i32.MAX_VALUE), memoryLimit());
+  next = <usize>end;
+  return pointer;
+}
+
+/** Ends allocation: from here on a step that allocates is an error, not a slow leak. */
+export function seal(): void {
+  sealed = true;
+}
+
+/** First free byte of linear memory. */
+export function used(): u32 {
+  return <u32>next;
+}

@@ -1,0 +1,35 @@
+// Intrinsic 6: a flat run of INT32 values to INT8.
+import * as check from "./check";
+import { nearest, requantizeValue, stochastic } from "./requantize-value";
+import {
+  field, QUANT_HI, QUANT_KEY, QUANT_LO, QUANT_MULTIPLIER, QUANT_OUTPUT_ZERO, QUANT_ROUNDING, QUANT_SHIFT,
+} from "./structs";
+
+/**
+ * y[i] = requantise(x[i]) with one multiplier (quant.channels = 1); element i uses draw first + i.
+ *
+ * @param x int32, 4-aligned
+ * @param y int8
+ */
+export function requantize(quant: usize, x: usize, n: i32, first: i32, y: usize): void {
+  check.quantStruct(6, quant);
+  check.count(6, n);
+  check.zeroPoints(6, quant);
+  check.requantisation(6, quant, 1, -128, 127);
+  check.pointer(6, x, <u64>n << 2, 4);
+  check.pointer(6, y, <u64>n, 1);
+  check.apart(6, y, <u64>n, x, <u64>n << 2);
+
+  const m = load<i32>(<usize>field(quant, QUANT_MULTIPLIER));
+  const s = load<i32>(<usize>field(quant, QUANT_SHIFT));
+  const zero = field(quant, QUANT_OUTPUT_ZERO);
+  const lo = field(quant, QUANT_LO);
+  const hi = field(quant, QUANT_HI);
+  const random = field(quant, QUANT_ROUNDING);
+  const key = field(quant, QUANT_KEY);
+  let r = nearest(s);
+  for (let i = 0; i < n; ++i) {
+    if (random) r = stochastic(s, key, first + i);
+    store<i8>(y + <usize>i, requantizeValue(load<i32>(x + (<usize>i << 2)), m, s, r, zero, lo, hi));
+  }
+}

@@ -1,0 +1,47 @@
+// The structs that intrinsics take (docs/abi.md): offsets of their i32 fields, and their sizes in version 1.
+// Whoever fills one writes the size first.
+
+export const TENSOR_BYTES: i32 = 20;
+export const TENSOR_H: usize = 4;
+export const TENSOR_W: usize = 8;
+export const TENSOR_C: usize = 12;
+export const TENSOR_PITCH: usize = 16;
+
+export const CONV_BYTES: i32 = 64;
+export const CONV_KERNEL_H: usize = 4;
+export const CONV_KERNEL_W: usize = 8;
+export const CONV_STRIDE_H: usize = 12;
+export const CONV_STRIDE_W: usize = 16;
+export const CONV_DILATION_H: usize = 20;
+export const CONV_DILATION_W: usize = 24;
+export const CONV_PAD_TOP: usize = 28;
+export const CONV_PAD_LEFT: usize = 32;
+export const CONV_PAD_BOTTOM: usize = 36;
+export const CONV_PAD_RIGHT: usize = 40;
+export const CONV_GROUPS: usize = 44;
+export const CONV_Y0: usize = 48;
+export const CONV_Y1: usize = 52;
+export const CONV_X0: usize = 56;
+export const CONV_X1: usize = 60;
+
+export const QUANT_BYTES: i32 = 40;
+export const QUANT_INPUT_ZERO: usize = 4;
+export const QUANT_OUTPUT_ZERO: usize = 8;
+export const QUANT_LO: usize = 12;
+export const QUANT_HI: usize = 16;
+export const QUANT_MULTIPLIER: usize = 20;
+export const QUANT_SHIFT: usize = 24;
+export const QUANT_CHANNELS: usize = 28;
+export const QUANT_ROUNDING: usize = 32;
+export const QUANT_KEY: usize = 36;
+
+export const SCRATCH_BYTES: i32 = 12;
+export const SCRATCH_DATA: usize = 4;
+export const SCRATCH_SIZE: usize = 8;
+
+// @ts-ignore: decorator
+@inline
+/** Field of a struct. */
+export function field(struct: usize, offset: usize): i32 {
+  return load<i32>(struct + offset);
+}

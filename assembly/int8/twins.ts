@@ -1,0 +1,11 @@
+// Entry of `intrinsics.wasm`: the AssemblyScript twins for a device module in Node and the browser. Its memory is
+// imported; it has no data segments and no heap (DESIGN §2).
+export { limit } from "./limit";
+export { absMaxS8, absMaxS32 } from "./abs-max";
+export { conv2d } from "./conv2d";
+export { conv2dGradInput } from "./conv2d-grad-input";
+export { conv2dGradWeight } from "./conv2d-grad-weight";
+export { maxPool2d, maxPool2dGrad } from "./max-pool2d";
+export { relu, reluGrad } from "./relu";
+export { requantize } from "./requantize";
+export { sgdUpdate } from "./sgd-update";
