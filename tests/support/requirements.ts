@@ -1,7 +1,7 @@
 // What a test suite needs besides Node and npm: asked for with `requires`, looked up on this machine, and, where
 // something is missing, told to the runner (tests/run.ts), which prints one list at its end. Installing is the
 // business of tests/setup.sh.
-import { appendFileSync, accessSync, constants, existsSync } from "node:fs";
+import { accessSync, appendFileSync, constants, existsSync } from "node:fs";
 import { delimiter, join, relative } from "node:path";
 import { describe, expect } from "vitest";
 
@@ -13,7 +13,7 @@ interface Requirement {
 
 /** Where `name` lies on PATH (or in the system directories that a user's PATH leaves out), or undefined. */
 export function findProgram(name: string): string | undefined {
-  const folders = [...(process.env["PATH"] ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin"];
+  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin"];
   for (const folder of folders) {
     if (folder === "") continue;
     const path = join(folder, name);
@@ -37,7 +37,7 @@ const file = (paths: string[], ...packages: string[]): Requirement => ({
   present: () => paths.some((path) => existsSync(path)),
 });
 
-const dataFolder = process.env["OCTOMOTE_DATA"];
+const dataFolder = process.env.OCTOMOTE_DATA;
 
 /** Everything that a suite may ask for. A new name goes into tests/setup.sh as well. */
 export const REQUIREMENTS = {
@@ -52,7 +52,7 @@ export const REQUIREMENTS = {
     [
       "/usr/include/glib-2.0/glib.h",
       "/usr/local/include/glib-2.0/glib.h",
-      ...(process.env["GLIB_INCLUDE"] === undefined ? [] : [join(process.env["GLIB_INCLUDE"], "glib.h")]),
+      ...(process.env.GLIB_INCLUDE === undefined ? [] : [join(process.env.GLIB_INCLUDE, "glib.h")]),
     ],
     "libglib2.0-dev",
     "pkg-config",
@@ -96,7 +96,7 @@ export function packagesOf(names: readonly RequirementName[]): string[] {
 
 /** Adds a line to the runner's list. Without a runner (plain vitest) it is printed. */
 export function reportUnmet(unmet: Unmet): void {
-  const list = process.env["OCTOMOTE_UNMET"];
+  const list = process.env.OCTOMOTE_UNMET;
   if (list !== undefined) appendFileSync(list, `${JSON.stringify(unmet)}\n`);
   else console.warn(`${unmet.suite} does not run: ${unmet.missing.join(", ")} missing. npm run setup`);
 }

@@ -1,0 +1,55 @@
+// C of the boards: its form (clang-format), and that the runtime knows no board.
+import { posix } from "node:path";
+import { findProgram } from "../support/requirements.ts";
+import { type Check, filesBelow, problemsOf, runTool, textOf } from "./part.ts";
+
+export const clangFormat: Check = {
+  name: "clang-format: C",
+  async run({ root, fix }) {
+    const paths = filesBelow(root, "boards", [".c", ".h"]);
+    if (paths.length === 0) return { problems: [] };
+    const tool = findProgram("clang-format");
+    if (tool === undefined) return { problems: [], skipped: "clang-format is missing" };
+    const result = await runTool(tool, [...(fix ? ["-i"] : ["--dry-run", "--Werror"]), ...paths], root);
+    return { problems: problemsOf(result) };
+  },
+};
+
+/** An `#include "…"` of one file, with the line it stands on. */
+function includesOf(source: string): { line: number; target: string }[] {
+  return source.split("\n").flatMap((text, index) => {
+    const target = /^\s*#\s*include\s*"([^"]+)"/.exec(text)?.[1];
+    return target === undefined ? [] : [{ line: index + 1, target }];
+  });
+}
+
+/**
+ * boards/runtime may include its own files and system headers; a board may include its own files and the runtime's;
+ * no board may include another's. An include is looked up beside the file that has it, then by its last part in the
+ * whole of boards/, as a compiler with -I of every folder would.
+ */
+export const cIncludes: Check = {
+  name: "C includes: boards/runtime knows no board",
+  async run({ root }) {
+    const paths = filesBelow(root, "boards", [".c", ".h"]);
+    const known = new Set(paths);
+    const problems: string[] = [];
+    for (const path of paths) {
+      const own = path.split("/")[1] ?? "";
+      for (const { line, target } of includesOf(textOf(root, path))) {
+        const beside = posix.normalize(posix.join(posix.dirname(path), target));
+        const candidates = known.has(beside)
+          ? [beside]
+          : paths.filter((other) => other.endsWith(`/${target}`));
+        const owners = new Set(candidates.map((candidate) => candidate.split("/")[1] ?? ""));
+        if (owners.size === 0 || owners.has(own) || owners.has("runtime")) continue;
+        const rule =
+          own === "runtime"
+            ? "boards/runtime may not include a board's files"
+            : "boards share only boards/runtime";
+        problems.push(`${path}:${line}: includes "${target}" of boards/${[...owners].join(", ")}: ${rule}`);
+      }
+    }
+    return { problems };
+  },
+};
