@@ -9,7 +9,8 @@ export const clangFormat: Check = {
     const paths = filesBelow(root, "boards", [".c", ".h"]);
     if (paths.length === 0) return { problems: [] };
     const tool = findProgram("clang-format");
-    if (tool === undefined) return { problems: [], skipped: "clang-format is missing" };
+    if (tool === undefined)
+      return { problems: [], skipped: "clang-format is missing", packages: ["clang-format"] };
     const result = await runTool(tool, [...(fix ? ["-i"] : ["--dry-run", "--Werror"]), ...paths], root);
     return { problems: problemsOf(result) };
   },

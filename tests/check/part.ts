@@ -1,7 +1,7 @@
-// What one part of `npm run check` is and returns, and how it runs a tool. Which parts exist: tests/check.ts.
-import { spawn } from "node:child_process";
+// What one part of `npm run check` is and returns, and how it finds files. Which parts exist: tests/check.ts.
 import { existsSync, readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { type ProgramResult, runProgram } from "../support/runner.ts";
 
 /** A check: looks at the tree below `root`, and repairs what it can when `fix` is set. */
 export interface Check {
@@ -22,35 +22,17 @@ export interface CheckContext {
 export interface Finding {
   problems: string[];
   skipped?: string;
+  /** Debian packages that would let it run. */
+  packages?: string[];
 }
 
-export interface ToolResult {
-  code: number;
-  /** Standard output and standard error, in the order in which they came. */
-  output: string;
-}
-
-/** Runs a tool to its end. A tool that cannot be started is code 127, with the reason as its output. */
-export function runTool(file: string, args: string[], cwd: string): Promise<ToolResult> {
-  return new Promise((resolve) => {
-    const child = spawn(file, args, {
-      cwd,
-      stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, NO_COLOR: "1" },
-    });
-    let output = "";
-    const take = (chunk: Buffer): void => {
-      output += chunk.toString();
-    };
-    child.stdout.on("data", take);
-    child.stderr.on("data", take);
-    child.on("error", (error) => resolve({ code: 127, output: `${file}: ${error.message}` }));
-    child.on("close", (code) => resolve({ code: code ?? 1, output }));
-  });
+/** Runs a tool in `cwd` to its end, without colours. */
+export function runTool(file: string, args: string[], cwd: string): Promise<ProgramResult> {
+  return runProgram(file, args, { cwd, env: { NO_COLOR: "1" } });
 }
 
 /** One problem that carries a tool's whole output, or none when the tool was content. */
-export function problemsOf(result: ToolResult): string[] {
+export function problemsOf(result: ProgramResult): string[] {
   return result.code === 0 ? [] : [result.output.trim() || `exit code ${result.code}, without a word`];
 }
 
