@@ -1,0 +1,368 @@
+// The error codes of modules, intrinsics, engine, requests and link: one table for every part. The C side mirrors it in
+// boards/runtime/errors.h, assembly in assembly/device/errors.ts; docs/errors.md is printed from it (errors.ts).
+
+/** What an error's `where` holds. */
+export type Place = "intrinsic" | "layer" | "export" | "byte offset" | "index of the import";
+
+export interface ErrorEntry {
+  readonly code: number;
+  readonly name: string;
+  /** What failed, in words. */
+  readonly message: string;
+  /** What to do about it. */
+  readonly advice: string;
+  readonly where?: Place;
+  /** What `got` and `want` hold, if they say something. */
+  readonly got?: string;
+  readonly want?: string;
+}
+
+/** Every error, by ascending code. */
+export const ERRORS: readonly ErrorEntry[] = [
+  {
+    code: 1,
+    name: "bad-struct",
+    message: "a struct of an intrinsic's arguments lies outside memory, is not 4-aligned or is too small",
+    advice: "Build arguments with the helpers of assembly/int8, which set `size`.",
+    where: "intrinsic",
+    got: "size or address",
+    want: "least",
+  },
+  {
+    code: 2,
+    name: "bad-shape",
+    message: "dimensions do not fit each other",
+    advice: "Compare the tensors that the caller passes with docs/abi.md.",
+    where: "intrinsic",
+  },
+  {
+    code: 3,
+    name: "bad-window",
+    message: "the output window lies outside the output",
+    advice: "Keep 0 ≤ y0 ≤ y1 ≤ height and 0 ≤ x0 ≤ x1 ≤ width.",
+    where: "intrinsic",
+  },
+  {
+    code: 4,
+    name: "accumulator",
+    message: "a sum has more products than an int32 holds",
+    advice: "Use a smaller kernel or fewer input channels.",
+    where: "intrinsic",
+    got: "products",
+    want: "132,104",
+  },
+  {
+    code: 5,
+    name: "bad-quantisation",
+    message: "a zero point, bound, multiplier or shift is out of range",
+    advice: "Multipliers lie in [2^30, 2^31), shifts in 1 … 62, lo ≤ hi within int8.",
+    where: "intrinsic",
+  },
+  {
+    code: 6,
+    name: "scratch-small",
+    message: "the scratch memory is too small",
+    advice: "Reserve 4 · kernelH · kernelW · c / groups bytes in init.",
+    where: "intrinsic",
+    got: "bytes",
+    want: "least",
+  },
+  {
+    code: 7,
+    name: "misaligned",
+    message: "a pointer to int32 or int16 is not aligned",
+    advice: "Align int32 to 4 bytes, int16 to 2.",
+    where: "intrinsic",
+    got: "address",
+    want: "alignment",
+  },
+  {
+    code: 8,
+    name: "out-of-range",
+    message: "data reaches beyond the memory that the module may use",
+    advice: "Check the pointer and the tensor's dimensions.",
+    where: "intrinsic",
+    got: "end",
+    want: "limit",
+  },
+  {
+    code: 9,
+    name: "overlap",
+    message: "an output overlaps an input or another output",
+    advice: "Give every output memory of its own; docs/abi.md names the exceptions.",
+    where: "intrinsic",
+  },
+  {
+    code: 20,
+    name: "layer-shape",
+    message: "a layer does not fit its input",
+    advice: "Change the layer or the one before it.",
+    where: "layer",
+  },
+  {
+    code: 21,
+    name: "model-empty",
+    message: "the model has no layers",
+    advice: "Add layers before the model is used.",
+    where: "layer",
+  },
+  {
+    code: 22,
+    name: "out-of-arena",
+    message: "the module needs more linear memory than it may use",
+    advice: "Make the model smaller, or raise the limit if the board has room.",
+    got: "bytes",
+    want: "limit",
+  },
+  {
+    code: 23,
+    name: "sensor-shape",
+    message: "the sensor's frames have another shape than the model's input",
+    advice: "Set the model's input shape to the sensor's.",
+  },
+  {
+    code: 24,
+    name: "bad-label",
+    message: "a label is outside the classes",
+    advice: "Give the last layer as many outputs as there are classes, or correct the data.",
+    got: "label",
+    want: "classes",
+  },
+  {
+    code: 25,
+    name: "too-many",
+    message: "there are more layers, or the like, than the module holds",
+    advice: "Use fewer.",
+  },
+  {
+    code: 26,
+    name: "needs-dense",
+    message: "the trainer needs a dense layer as the model's last",
+    advice: "End the model with dense(classes).",
+    where: "layer",
+  },
+  {
+    code: 27,
+    name: "allocation-sealed",
+    message: "memory was asked for after init",
+    advice: "Allocate at the top level or in init; a step works on what is there.",
+    got: "bytes",
+  },
+  {
+    code: 40,
+    name: "unknown-import",
+    message: "the module imports a name that the ABI does not allow",
+    advice: "Import only the names of docs/abi.md, or build for the target `portable`.",
+    where: "index of the import",
+  },
+  {
+    code: 41,
+    name: "bad-module",
+    message: "not a WebAssembly module that this engine reads",
+    advice: "Give a .wasm file that `octomote build` wrote.",
+    where: "byte offset",
+  },
+  {
+    code: 42,
+    name: "out-of-memory",
+    message: "the board cannot give what the module needs",
+    advice: "Use a smaller module or model, or a larger board.",
+    got: "bytes",
+    want: "bytes at hand",
+  },
+  {
+    code: 43,
+    name: "unreachable",
+    message: "the module stopped itself: a failed assertion or an abort",
+    advice: "Read the device's log: an abort tells file and line there.",
+    where: "export",
+  },
+  {
+    code: 44,
+    name: "memory-access",
+    message: "the module accessed memory out of bounds",
+    advice: "Look for a pointer or an index that is too large; the same module in Node shows where.",
+    where: "export",
+  },
+  {
+    code: 45,
+    name: "divide-by-zero",
+    message: "the module divided an integer by zero",
+    advice: "Guard the division.",
+    where: "export",
+  },
+  {
+    code: 46,
+    name: "integer-overflow",
+    message: "a quotient does not fit its type",
+    advice: "Guard the division of the smallest integer by −1.",
+    where: "export",
+  },
+  {
+    code: 47,
+    name: "stack-overflow",
+    message: "the module's stack is exhausted",
+    advice: "Use less recursion and fewer locals.",
+    where: "export",
+  },
+  {
+    code: 48,
+    name: "bad-indirect-call",
+    message: "an indirect call met an undefined or null element, or another type",
+    advice: "Look for a function reference that was never set or was cast.",
+    where: "export",
+  },
+  {
+    code: 49,
+    name: "trap",
+    message: "the engine stopped the module",
+    advice: "The text and the device's log have the engine's words.",
+    where: "export",
+  },
+  {
+    code: 50,
+    name: "missing-export",
+    message: "an entry point is absent or has another type",
+    advice: "Build the app with `octomote build`, which adds the entry points.",
+    where: "export",
+  },
+  {
+    code: 51,
+    name: "abi-version",
+    message: "the module speaks another version of the ABI",
+    advice: "Build the module with the release that the firmware comes from.",
+    got: "its version",
+    want: "ours",
+  },
+  {
+    code: 52,
+    name: "memory-not-fixed",
+    message: "the module has no memory of its own, or one that may grow",
+    advice: "Set minimum = maximum pages and do not use memory.grow.",
+    got: "minimum pages",
+    want: "maximum pages",
+  },
+  {
+    code: 53,
+    name: "bad-config",
+    message: "the configuration block lies outside memory or cannot hold what is written",
+    advice: "Rebuild the module; if it is up to date, pass fewer parameters.",
+    got: "address or bytes",
+    want: "least",
+  },
+  {
+    code: 54,
+    name: "compile",
+    message: "the engine cannot compile a function: float instructions, or too many values on its stack",
+    advice: "Use integers only, and split the function.",
+  },
+  {
+    code: 55,
+    name: "start-section",
+    message: "the module would run code before it is configured",
+    advice: "Build with `octomote build`, which exports the start function instead.",
+  },
+  {
+    code: 56,
+    name: "bad-import-type",
+    message: "an allowed import has another type",
+    advice: "Use the declarations of assembly/device.",
+    where: "index of the import",
+  },
+  {
+    code: 60,
+    name: "unknown-verb",
+    message: "the device does not know this request",
+    advice: "Flash the firmware that belongs to this release.",
+    got: "verb",
+  },
+  {
+    code: 61,
+    name: "bad-request",
+    message: "the request is malformed or lacks an argument",
+    advice: "Compare its arguments with docs/protocol.md.",
+  },
+  {
+    code: 62,
+    name: "not-loaded",
+    message: "no module is loaded",
+    advice: "Send `start` first.",
+  },
+  {
+    code: 63,
+    name: "no-region",
+    message: "the module has no such region",
+    advice: "Region 0 is the learned state; a module without a trainer has none.",
+    got: "region",
+  },
+  {
+    code: 64,
+    name: "bad-range",
+    message: "offset and length leave the region, or the length is too large",
+    advice: "A read answers with the region's length; move at most 512 bytes at a time.",
+    got: "end or length",
+    want: "limit",
+  },
+  {
+    code: 65,
+    name: "no-inbox",
+    message: "the module takes no messages",
+    advice: "Export `message` and set an inbox in the app.",
+  },
+  {
+    code: 66,
+    name: "message-too-long",
+    message: "the message is longer than the module's inbox",
+    advice: "Send less at a time, or enlarge the inbox.",
+    got: "bytes",
+    want: "inbox",
+  },
+  {
+    code: 67,
+    name: "no-module",
+    message: "the device has no module",
+    advice: "Give it one.",
+  },
+  {
+    code: 68,
+    name: "too-many-params",
+    message: "there are more parameters than the module's configuration block holds",
+    advice: "Pass fewer.",
+    got: "parameters",
+    want: "room",
+  },
+  {
+    code: 69,
+    name: "no-sensor",
+    message: "there are no samples, or the sample file is malformed",
+    advice: "Give a sample file as in docs/protocol.md.",
+  },
+  {
+    code: 80,
+    name: "busy",
+    message: "too many requests wait for this device already",
+    advice: "Wait for answers before sending more.",
+    got: "waiting",
+    want: "limit",
+  },
+  {
+    code: 81,
+    name: "timeout",
+    message: "no answer came in time",
+    advice:
+      "The device may still carry the request out: ask for its status, and raise the timeout if it is only slow.",
+  },
+  {
+    code: 82,
+    name: "link-down",
+    message: "the link to the device is down or was started anew",
+    advice:
+      "Check cable, power and address; the link comes back by itself. A request that was under way may have been carried out.",
+  },
+  {
+    code: 83,
+    name: "bad-message",
+    message: "the device sent a message that does not follow the protocol",
+    advice: "Flash the firmware that belongs to this release.",
+  },
+];

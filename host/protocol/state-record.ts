@@ -1,0 +1,72 @@
+// The state record that a module publishes on channel 0 (docs/abi.md): pairs of i32, key and value.
+// Key = id | format << 16; format 0 is an integer, 1 is Q16.16.
+
+export interface StateRecord {
+  /** The class that was inferred last. */
+  class?: number;
+  /** Running mean of the cross-entropy, in nats. */
+  loss?: number;
+  /** 0 … 1, over held-out samples. */
+  accuracy?: number;
+  /** Training steps since init. */
+  steps?: number;
+  learningRate?: number;
+  /** Held-out samples behind `accuracy`. */
+  evaluated?: number;
+  /** Weights that a clamp has stopped. */
+  saturated?: number;
+  /** Values with an id that has no name here, by id. */
+  other?: Record<number, number>;
+}
+
+type Name = Exclude<keyof StateRecord, "other">;
+
+const IDS: readonly [Name, id: number, format: 0 | 1][] = [
+  ["class", 1, 0],
+  ["loss", 2, 1],
+  ["accuracy", 3, 1],
+  ["steps", 4, 0],
+  ["learningRate", 5, 1],
+  ["evaluated", 6, 0],
+  ["saturated", 7, 0],
+];
+const NAMES = new Map(IDS.map(([name, id]) => [id, name]));
+
+/** Most pairs that are read; a record is a handful. */
+const MAX_PAIRS = 64;
+
+/**
+ * Reads a record. Whole pairs only; a key with an unknown format is left out, since its value has no meaning here.
+ * @returns null if the length is not that of a record.
+ */
+export function decodeStateRecord(bytes: Uint8Array): StateRecord | null {
+  if (bytes.length % 8 !== 0 || bytes.length > MAX_PAIRS * 8) return null;
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  const record: StateRecord = {};
+  for (let at = 0; at < bytes.length; at += 8) {
+    const key = view.getUint32(at, true);
+    const raw = view.getInt32(at + 4, true);
+    const format = key >>> 16;
+    if (format > 1) continue;
+    const value = format === 1 ? raw / 65536 : raw;
+    const name = NAMES.get(key & 0xffff);
+    if (name !== undefined) record[name] = value;
+    else {
+      record.other ??= {};
+      record.other[key & 0xffff] = value;
+    }
+  }
+  return record;
+}
+
+/** Writes the named values of a record; `other` is left out. */
+export function encodeStateRecord(record: StateRecord): Uint8Array {
+  const told = IDS.filter(([name]) => record[name] !== undefined);
+  const view = new DataView(new ArrayBuffer(told.length * 8));
+  told.forEach(([name, id, format], i) => {
+    const value = record[name] as number;
+    view.setUint32(i * 8, id | (format << 16), true);
+    view.setInt32(i * 8 + 4, format === 1 ? Math.round(value * 65536) : value, true);
+  });
+  return new Uint8Array(view.buffer);
+}

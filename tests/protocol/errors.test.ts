@@ -1,0 +1,49 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { describeFault, ERRORS, errorCode, errorName, errorsMarkdown } from "../../host/protocol/errors.ts";
+
+const root = new URL("../../", import.meta.url);
+const read = (path: string) => readFileSync(new URL(path, root), "utf8");
+
+test("docs/errors.md is printed from the table", async () => {
+  await expect(errorsMarkdown()).toMatchFileSnapshot("../../docs/errors.md");
+});
+
+test("codes ascend, and no name appears twice", () => {
+  const codes = ERRORS.map((entry) => entry.code);
+  expect(codes).toEqual([...new Set(codes)].sort((a, b) => a - b));
+  expect(new Set(ERRORS.map((entry) => entry.name)).size).toBe(ERRORS.length);
+});
+
+test("boards/runtime/errors.h has every code that firmware raises, under the same name", () => {
+  const header = new Map<number, string>();
+  for (const [, name, code] of read("boards/runtime/errors.h").matchAll(/^ {2}OM_([A-Z0-9_]+) = (\d+),/gm)) {
+    if (code !== "0") header.set(Number(code), (name as string).toLowerCase().replaceAll("_", "-"));
+  }
+  const table = ERRORS.filter(({ code }) => code < 20 || (code >= 40 && code < 80));
+  expect(Object.fromEntries(header)).toEqual(Object.fromEntries(table.map(({ code, name }) => [code, name])));
+});
+
+test("assembly/device/errors.ts has every code that modules raise", () => {
+  const codes = [...read("assembly/device/errors.ts").matchAll(/^export const [A-Z0-9_]+ = (\d+);/gm)];
+  expect(codes.map(([, code]) => Number(code))).toEqual(ERRORS.map(({ code }) => code).filter((code) => code < 40));
+});
+
+describe("a fault in words", () => {
+  test.each([
+    [{ code: 8, where: 1, got: 70000, want: 65536 }, /^conv2d: .*\(end: 70000; limit: 65536\)\. Check the pointer/],
+    [{ code: 20, where: (3 << 8) | 1 }, /^layer 3: a layer does not fit its input\. /],
+    [{ code: 43, where: 5 }, /^step: the module stopped itself/],
+    [{ code: 40, where: 2, text: "env.abort" }, /^import 2: .*\(env\.abort\)\. Import only/],
+    [{ code: 999 }, /error 999.*update Octomote/],
+  ])("%j", (fault, sentence) => {
+    expect(describeFault(fault)).toMatch(sentence);
+  });
+
+  test("names and codes belong together", () => {
+    for (const { code, name } of ERRORS) expect([errorName(code), errorCode(name)]).toEqual([name, code]);
+    expect(errorName(0)).toBe("ok");
+    expect(errorName(999)).toBe("error-999");
+    expect(errorCode("nonsense")).toBeUndefined();
+  });
+});
