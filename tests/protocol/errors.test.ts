@@ -26,12 +26,17 @@ test("boards/runtime/errors.h has every code that firmware raises, under the sam
 
 test("assembly/device/errors.ts has every code that modules raise", () => {
   const codes = [...read("assembly/device/errors.ts").matchAll(/^export const [A-Z0-9_]+ = (\d+);/gm)];
-  expect(codes.map(([, code]) => Number(code))).toEqual(ERRORS.map(({ code }) => code).filter((code) => code < 40));
+  expect(codes.map(([, code]) => Number(code))).toEqual(
+    ERRORS.map(({ code }) => code).filter((code) => code < 40),
+  );
 });
 
 describe("a fault in words", () => {
   test.each([
-    [{ code: 8, where: 1, got: 70000, want: 65536 }, /^conv2d: .*\(end: 70000; limit: 65536\)\. Check the pointer/],
+    [
+      { code: 8, where: 1, got: 70000, want: 65536 },
+      /^conv2d: .*\(end: 70000; limit: 65536\)\. Check the pointer/,
+    ],
     [{ code: 20, where: (3 << 8) | 1 }, /^layer 3: a layer does not fit its input\. /],
     [{ code: 43, where: 5 }, /^step: the module stopped itself/],
     [{ code: 40, where: 2, text: "env.abort" }, /^import 2: .*\(env\.abort\)\. Import only/],

@@ -1,0 +1,60 @@
+// Whole regions of a device, such as its learned state, in blocks that fit one frame. The caller sees to it that the
+// module does not change the region meanwhile (`pause`).
+
+import { HostError } from "../protocol/errors.ts";
+import { MAX_BLOCK } from "../protocol/requests.ts";
+import type { DeviceLink, RequestOptions } from "./device-link.ts";
+import { RequestError } from "./errors.ts";
+
+/** Largest region that is believed: no microcontroller has a larger one. */
+const MAX_REGION = 16 * 1024 * 1024;
+
+/**
+ * Reads a region; `Region.learnedState` is the checkpoint.
+ * @throws RequestError
+ */
+export async function readRegion(
+  link: DeviceLink,
+  region: number,
+  options?: RequestOptions,
+): Promise<Uint8Array> {
+  const bad = (text: string) => new RequestError(link.name, "read", { code: HostError.badMessage, text });
+  let whole = new Uint8Array(0);
+  let offset = 0;
+  do {
+    const length = offset === 0 ? MAX_BLOCK : Math.min(MAX_BLOCK, whole.length - offset);
+    const { bytes, total } = await link.request("read", { region, offset, length }, options);
+    if (offset === 0) {
+      if (total > MAX_REGION) throw bad(`a region of ${total} bytes`);
+      whole = new Uint8Array(total);
+    }
+    const want = Math.min(length, whole.length - offset);
+    if (total !== whole.length || bytes.length !== want) {
+      throw bad(
+        `${bytes.length} of ${total} bytes at ${offset}, where ${want} of ${whole.length} were expected`,
+      );
+    }
+    whole.set(bytes, offset);
+    offset += bytes.length;
+  } while (offset < whole.length);
+  return whole;
+}
+
+/**
+ * Overwrites a region from its start; the last block makes the module rebuild what is derived from it.
+ * @throws RequestError
+ */
+export async function writeRegion(
+  link: DeviceLink,
+  region: number,
+  content: Uint8Array,
+  options?: RequestOptions,
+): Promise<void> {
+  let offset = 0;
+  do {
+    const bytes = content.subarray(offset, offset + MAX_BLOCK);
+    const last = offset + bytes.length === content.length;
+    await link.request("write", { region, offset, bytes, last }, options);
+    offset += bytes.length;
+  } while (offset < content.length);
+}
