@@ -49,7 +49,13 @@ export const assembly: Check = {
         mkdirSync(dirname(join(copy, path)), { recursive: true });
         writeFileSync(join(copy, path), hideDecorators(textOf(root, path)));
       }
-      const args = ["check", "--error-on-warnings", "--max-diagnostics=60", ...(fix ? ["--write"] : []), "."];
+      const args = [
+        "check",
+        "--error-on-warnings",
+        "--max-diagnostics=60",
+        ...(fix ? ["--write"] : []),
+        "assembly",
+      ];
       const result = await runTool(join(bin, "biome"), args, copy);
       if (fix) {
         for (const path of paths) {

@@ -43,8 +43,8 @@ export function filesBelow(root: string, folder: string, endings: string[]): str
   const found: string[] = [];
   const walk = (path: string): void => {
     for (const entry of readdirSync(join(root, path), { withFileTypes: true })) {
-      if (NOT_SOURCE.has(entry.name)) continue;
       const child = path === "" ? entry.name : `${path}/${entry.name}`;
+      if (NOT_SOURCE.has(child)) continue;
       if (entry.isDirectory()) walk(child);
       else if (entry.isFile() && endings.some((ending) => entry.name.endsWith(ending))) found.push(child);
     }
