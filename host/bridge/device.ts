@@ -1,0 +1,131 @@
+// A device as the bridge sees it: what it said last, and the link that it said it on.
+
+import type { DeviceLink } from "../link/device-link.ts";
+import { describeFault, errorName } from "../protocol/errors.ts";
+import type { Hello, Memory, State } from "../protocol/messages.ts";
+import { Rate } from "./rate.ts";
+
+/** State of a device as `octomote/<device>` carries it (docs/mqtt.md); what it has not told is absent. */
+export interface DeviceState {
+  step?: number;
+  loss?: number;
+  accuracy?: number;
+  class?: number;
+  learningRate?: number;
+  evaluated?: number;
+  saturated?: number;
+  samples?: number;
+  samplesPerSecond?: number;
+  bytesOut: number;
+  dropped: number;
+  /** Seconds. */
+  uptime: number;
+  running: boolean;
+  memory: Memory;
+  error?: { code: number; name: string; message: string };
+  /** Milliseconds since 1970. */
+  time: number;
+}
+
+/** An entry of `octomote/bridge/devices`. */
+export interface DeviceListEntry {
+  id: string;
+  board: string;
+  engine: string;
+  firmware: string;
+  abi: number;
+  imports: string[];
+  module: { bytes: number; sha256?: string };
+  memory: Memory;
+  transport: string;
+  online: boolean;
+  /** When it came or went, milliseconds since 1970. */
+  since: number;
+}
+
+export class BridgeDevice {
+  readonly id: string;
+  link: DeviceLink;
+  transport: string;
+  hello: Hello;
+  online = true;
+  since = Date.now();
+  #state: State | undefined;
+  #stateTime = 0;
+  readonly #rate = new Rate();
+
+  constructor(link: DeviceLink, transport: string, hello: Hello) {
+    this.id = hello.id;
+    this.link = link;
+    this.transport = transport;
+    this.hello = hello;
+  }
+
+  /** What it told last; undefined before the first state. */
+  get state(): State | undefined {
+    return this.#state;
+  }
+
+  setState(state: State): void {
+    this.#state = state;
+    this.#stateTime = Date.now();
+    if (state.samples !== undefined) this.#rate.add(state.uptime, state.samples);
+  }
+
+  /** RAM in bytes that firmware and module really use: pool, C stack and static data; undefined if none is told. */
+  get ramBytes(): number | undefined {
+    const { poolUsed, linear, stack, static: data } = this.memory;
+    const parts = [poolUsed ?? linear, stack, data].filter((part) => part !== undefined);
+    return parts.length === 0 ? undefined : parts.reduce((sum, part) => sum + part, 0);
+  }
+
+  get memory(): Memory {
+    return this.#state?.memory ?? this.hello.memory;
+  }
+
+  /** The state as it is published; undefined before the first. */
+  stateJson(): DeviceState | undefined {
+    const state = this.#state;
+    if (!state) return undefined;
+    const { record = {}, error } = state;
+    return {
+      step: record.steps ?? state.steps,
+      loss: record.loss,
+      accuracy: record.evaluated === 0 ? undefined : record.accuracy,
+      class: record.class,
+      learningRate: record.learningRate,
+      evaluated: record.evaluated,
+      saturated: record.saturated,
+      samples: state.samples,
+      samplesPerSecond: round(state.running ? this.#rate.perSecond : 0, 10),
+      bytesOut: state.bytesSent,
+      dropped: state.dropped,
+      uptime: round(state.uptime / 1000, 1000) as number,
+      running: state.running,
+      memory: this.memory,
+      error: error && { code: error.code, name: errorName(error.code), message: describeFault(error) },
+      time: this.#stateTime,
+    };
+  }
+
+  listEntry(): DeviceListEntry {
+    const { board, engine, firmware, abi, imports, moduleBytes, moduleSha256 } = this.hello;
+    return {
+      id: this.id,
+      board,
+      engine,
+      firmware,
+      abi,
+      imports,
+      module: { bytes: moduleBytes, sha256: moduleSha256 && Buffer.from(moduleSha256).toString("hex") },
+      memory: this.memory,
+      transport: this.transport,
+      online: this.online,
+      since: this.since,
+    };
+  }
+}
+
+function round(value: number | undefined, parts: number): number | undefined {
+  return value === undefined ? undefined : Math.round(value * parts) / parts;
+}

@@ -1,0 +1,29 @@
+// `octomote/<device>/features`: what a device saw, in its own binary form, passed on as it is.
+
+import type { BridgeContext, Extension } from "../extension.ts";
+
+/** MQTT 5: features are for those who listen now. */
+const EXPIRY_S = 60;
+
+export class Features implements Extension {
+  readonly name = "features";
+  readonly #context: BridgeContext;
+  #undo: (() => void)[] = [];
+
+  constructor(context: BridgeContext) {
+    this.#context = context;
+  }
+
+  start(): void {
+    const { bus, mqtt, topics } = this.#context;
+    this.#undo = [
+      bus.on("deviceFeatures", ({ device, bytes }) => {
+        mqtt.publish(topics.features(device.id), bytes, { expiry: EXPIRY_S });
+      }),
+    ];
+  }
+
+  stop(): void {
+    for (const undo of this.#undo.splice(0)) undo();
+  }
+}

@@ -1,0 +1,340 @@
+// One connection to a broker, whatever its version: MQTT 5 first, 3.1.1 when the broker refuses that, the same topics
+// on both. What exists on MQTT 5 only (properties, topic aliases) is added there and left out elsewhere. MQTT.js does
+// the protocol and the reconnecting; this adds the choice of version, the in-flight window and errors that help.
+
+import { readFileSync } from "node:fs";
+import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt";
+import { messageOf, OctomoteError } from "../errors.ts";
+import { matchesFilter } from "../topics.ts";
+import { explainRefusal, isVersionRefusal, normaliseBrokerUrl, withoutCredentials } from "./broker-url.ts";
+import { InFlightWindow } from "./window.ts";
+
+/** Version of the payload formats, sent as a user property on MQTT 5. */
+const SCHEMA = "1";
+/** At most this many QoS 1 messages are in flight, whatever the broker would allow. */
+const OWN_WINDOW = 32;
+/** At most this many QoS 1 messages wait while the broker is away. */
+const QUEUE = 1000;
+/** Brokers that speak MQTT 5, and how it is named in their CONNACK. */
+export type MqttVersion = 4 | 5;
+
+export interface MqttOptions {
+  /** mqtt://, mqtts://, ws:// or wss://, with or without user and password. */
+  url: string;
+  username?: string;
+  password?: string;
+  /** A PEM file with the authorities to trust on mqtts:// and wss://. */
+  caFile?: string;
+  clientId?: string;
+  /** Published by the broker, retained, when this connection dies. */
+  will?: { topic: string; payload: string };
+  /** Tries only this version; without it MQTT 5, then 3.1.1. */
+  version?: MqttVersion;
+  /** Milliseconds between tries to come back; 1,000. */
+  reconnectPeriod?: number;
+  /** Milliseconds until an attempt to connect counts as failed; 10,000. */
+  connectTimeout?: number;
+}
+
+export interface PublishOptions {
+  qos?: 0 | 1;
+  retain?: boolean;
+  /** MQTT 5: what the payload is; `application/json` by itself when it is text. */
+  contentType?: string;
+  /** MQTT 5: seconds after which the broker may forget the message. */
+  expiry?: number;
+  /** MQTT 5: of the request that this message answers. */
+  correlationData?: Buffer;
+}
+
+/** A message that arrived. */
+export interface Message {
+  topic: string;
+  payload: Buffer;
+  /** It was kept by the broker since before our subscription. */
+  retained: boolean;
+  responseTopic?: string;
+  correlationData?: Buffer;
+}
+
+interface Subscription {
+  filter: string;
+  handler: (message: Message) => void;
+}
+
+export interface MqttStats {
+  in: number;
+  out: number;
+  dropped: number;
+}
+
+type ConnectionEvent = "up" | "down" | "trouble";
+
+export class MqttConnection {
+  /** The broker's address, without user and password. */
+  readonly broker: string;
+  readonly stats: MqttStats = { in: 0, out: 0, dropped: 0 };
+  readonly #options: MqttOptions;
+  readonly #window = new InFlightWindow(OWN_WINDOW, QUEUE);
+  readonly #subscriptions = new Set<Subscription>();
+  readonly #listeners = new Map<ConnectionEvent, Set<(text: string) => void>>();
+  #client: MqttClient | null = null;
+  #version: MqttVersion;
+  #connected = false;
+  #closed = false;
+  #trouble = "";
+
+  /** Does nothing but check the URL; throws `OctomoteError` when it is not one of a broker. */
+  constructor(options: MqttOptions) {
+    this.#options = { ...options, url: normaliseBrokerUrl(options.url) };
+    this.broker = withoutCredentials(this.#options.url);
+    this.#version = options.version ?? 5;
+  }
+
+  /** 5, or 4 for MQTT 3.1.1. */
+  get version(): MqttVersion {
+    return this.#version;
+  }
+  get connected(): boolean {
+    return this.#connected;
+  }
+
+  /** `up` and `down` follow the connection; `trouble` tells, once per cause, why it does not come back. */
+  on(event: ConnectionEvent, listener: (text: string) => void): () => void {
+    const set = this.#listeners.get(event) ?? new Set();
+    this.#listeners.set(event, set.add(listener));
+    return () => {
+      set.delete(listener);
+    };
+  }
+
+  /** Connects for the first time; throws `OctomoteError` that names the fix. Afterwards it comes back by itself. */
+  async connect(): Promise<void> {
+    try {
+      await this.#open(this.#version);
+    } catch (error) {
+      if (this.#options.version !== undefined || !isVersionRefusal(error)) throw this.#explain(error);
+      await this.#open(4).catch((second) => {
+        throw this.#explain(second);
+      });
+    }
+  }
+
+  /** Sends, or with QoS 1 queues; text is JSON unless told otherwise. QoS 0 is lost while the broker is away. */
+  publish(topic: string, payload: string | Uint8Array, options: PublishOptions = {}): void {
+    if (this.#closed) return;
+    if (!options.qos) {
+      if (this.#connected) this.#send(topic, payload, options, () => {});
+      else this.stats.dropped++;
+      return;
+    }
+    this.#window.push({
+      key: options.retain ? topic : undefined,
+      send: (done) => this.#send(topic, payload, options, done),
+    });
+  }
+
+  /** Hears every message that the filter selects, on this connection and every later one. */
+  async subscribe(filter: string, handler: (message: Message) => void): Promise<() => void> {
+    const entry: Subscription = { filter, handler };
+    this.#subscriptions.add(entry);
+    if (this.#connected) await this.#subscribeAtBroker([filter]);
+    return () => {
+      this.#subscriptions.delete(entry);
+      const stillWanted = [...this.#subscriptions].some((other) => other.filter === filter);
+      if (this.#connected && !stillWanted) this.#client?.unsubscribe(filter);
+    };
+  }
+
+  /** Waits until everything queued was acknowledged, at most `timeoutMs`. */
+  async flush(timeoutMs = 2000): Promise<void> {
+    if (!this.#connected) return;
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => {
+      timer = setTimeout(resolve, timeoutMs);
+    });
+    await Promise.race([this.#window.idle(), late]);
+    clearTimeout(timer);
+  }
+
+  /** Says goodbye to the broker (which then does not publish the will). */
+  async close(): Promise<void> {
+    if (this.#closed) return;
+    await this.flush();
+    this.#closed = true;
+    this.#window.close();
+    await this.#drop(!this.#connected);
+  }
+
+  /** Dies as a crash would: no goodbye, so the broker publishes the will. */
+  destroy(): void {
+    this.#closed = true;
+    this.#window.close();
+    const client = this.#client;
+    this.#client = null;
+    client?.removeAllListeners("close");
+    client?.stream.destroy();
+    client?.end(true);
+  }
+
+  async #open(version: MqttVersion): Promise<void> {
+    await this.#drop(true);
+    this.#version = version;
+    const client = mqtt.connect(this.#options.url, this.#clientOptions(version));
+    this.#client = client;
+    await new Promise<void>((resolve, reject) => {
+      const fail = (error: unknown) => {
+        client.removeListener("connect", resolve as () => void);
+        client.removeListener("close", closed);
+        client.on("error", () => {}); // a late one has nobody left to tell
+        client.end(true);
+        this.#client = null;
+        reject(error);
+      };
+      const closed = () => fail(new Error("the connection was closed without an answer"));
+      client.once("error", fail);
+      client.once("close", closed);
+      client.once("connect", () => {
+        client.removeListener("error", fail);
+        client.removeListener("close", closed);
+        resolve();
+      });
+    });
+    this.#wire(client);
+    await this.#up(client);
+  }
+
+  #clientOptions(version: MqttVersion): IClientOptions {
+    const {
+      will,
+      reconnectPeriod = 1000,
+      connectTimeout = 10_000,
+      username,
+      password,
+      caFile,
+    } = this.#options;
+    return {
+      protocolId: "MQTT",
+      protocolVersion: version,
+      clientId: this.#options.clientId,
+      username,
+      password,
+      ca: caFile ? readFileSync(caFile) : undefined,
+      clean: true,
+      keepalive: 30,
+      reconnectPeriod,
+      connectTimeout,
+      resubscribe: false, // #up() does it, for the first connection and all others alike
+      queueQoSZero: false,
+      reconnectOnConnackError: true,
+      autoAssignTopicAlias: version === 5,
+      will: will && { topic: will.topic, payload: Buffer.from(will.payload), qos: 1, retain: true },
+    };
+  }
+
+  #wire(client: MqttClient): void {
+    client.on("connect", () => {
+      this.#up(client).catch((error) => this.#tell("trouble", messageOf(error)));
+    });
+    client.on("close", () => {
+      if (!this.#connected) return;
+      this.#connected = false;
+      this.#window.close();
+      this.#tell("down", this.broker);
+    });
+    client.on("error", (error) => {
+      // Another broker may answer at this address now, one that speaks the other version.
+      if (this.#options.version === undefined && isVersionRefusal(error)) {
+        this.#open(this.#version === 5 ? 4 : 5).catch((second) => this.#retry(second));
+        return;
+      }
+      const text = messageOf(this.#explain(error));
+      if (text !== this.#trouble) this.#tell("trouble", text);
+      this.#trouble = text;
+    });
+    client.on("message", (topic, payload, packet) => this.#receive(topic, payload, packet));
+  }
+
+  #retry(error: unknown): void {
+    this.#tell("trouble", messageOf(this.#explain(error)));
+    setTimeout(() => {
+      if (!this.#closed && !this.#client) {
+        this.connect().catch((again) => this.#retry(again));
+      }
+    }, this.#options.reconnectPeriod ?? 1000).unref();
+  }
+
+  async #up(client: MqttClient): Promise<void> {
+    this.#connected = true;
+    this.#trouble = "";
+    const filters = [...new Set([...this.#subscriptions].map((entry) => entry.filter))];
+    if (filters.length > 0) await this.#subscribeAtBroker(filters);
+    if (client !== this.#client || !this.#connected) return;
+    const receiveMaximum = client.serverProperties?.receiveMaximum ?? 65_535;
+    this.#window.open(Math.min(OWN_WINDOW, receiveMaximum));
+    this.#tell("up", this.broker);
+  }
+
+  async #subscribeAtBroker(filters: string[]): Promise<void> {
+    await this.#client?.subscribeAsync(filters, { qos: 1 });
+  }
+
+  #send(topic: string, payload: string | Uint8Array, options: PublishOptions, done: () => void): void {
+    const client = this.#client;
+    if (!client) {
+      this.stats.dropped++;
+      done();
+      return;
+    }
+    const text = typeof payload === "string";
+    const packet = {
+      qos: options.qos ?? 0,
+      retain: options.retain ?? false,
+      properties:
+        this.#version === 5
+          ? {
+              contentType: options.contentType ?? (text ? "application/json" : "application/octet-stream"),
+              payloadFormatIndicator: text,
+              userProperties: { schema: SCHEMA },
+              ...(options.expiry === undefined ? {} : { messageExpiryInterval: options.expiry }),
+              ...(options.correlationData === undefined ? {} : { correlationData: options.correlationData }),
+            }
+          : undefined,
+    };
+    client.publish(topic, text ? payload : Buffer.from(payload), packet, (error) => {
+      if (error) this.stats.dropped++;
+      else this.stats.out++;
+      done();
+    });
+  }
+
+  #receive(topic: string, payload: Buffer, packet: IPublishPacket): void {
+    this.stats.in++;
+    const message: Message = {
+      topic,
+      payload,
+      retained: packet.retain,
+      responseTopic: packet.properties?.responseTopic,
+      correlationData: packet.properties?.correlationData,
+    };
+    for (const entry of [...this.#subscriptions]) {
+      if (matchesFilter(entry.filter, topic)) entry.handler(message);
+    }
+  }
+
+  async #drop(force: boolean): Promise<void> {
+    const client = this.#client;
+    this.#client = null;
+    this.#connected = false;
+    if (client) await client.endAsync(force);
+  }
+
+  #tell(event: ConnectionEvent, text: string): void {
+    if (this.#closed) return;
+    for (const listener of [...(this.#listeners.get(event) ?? [])]) listener(text);
+  }
+
+  #explain(error: unknown): OctomoteError {
+    return error instanceof OctomoteError ? error : explainRefusal(this.broker, error);
+  }
+}
