@@ -20,3 +20,4 @@ export const BAD_LABEL = 24;
 export const TOO_MANY = 25;
 export const NEEDS_DENSE = 26;
 export const ALLOCATION_SEALED = 27;
+export const STATE_MISMATCH = 28;

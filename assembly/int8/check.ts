@@ -6,7 +6,7 @@ import {
   ACCUMULATOR, BAD_QUANT, BAD_SHAPE, BAD_STRUCT, BAD_WINDOW, MISALIGNED, OUT_OF_RANGE, OVERLAP, SCRATCH_SMALL,
 } from "../device/errors";
 import { fail } from "../device/host";
-import { reach } from "./limit";
+import { limit } from "../device/limit";
 import { MANTISSA_MIN } from "./requantize-value";
 import {
   CONV_BYTES, CONV_DILATION_H, CONV_DILATION_W, CONV_GROUPS, CONV_KERNEL_H, CONV_KERNEL_W, CONV_PAD_BOTTOM,
@@ -30,7 +30,7 @@ function between(fn: i32, code: i32, value: i32, lo: i32, hi: i32): void {
 }
 
 function struct(fn: i32, pointer: usize, bytes: i32): void {
-  if (<u64>pointer + <u64>bytes > reach()) fail(BAD_STRUCT, fn, <i32>pointer, <i32>reach());
+  if (<u64>pointer + <u64>bytes > <u64>limit) fail(BAD_STRUCT, fn, <i32>pointer, <i32>limit);
   if (pointer & 3) fail(BAD_STRUCT, fn, <i32>pointer, 4);
   if (load<i32>(pointer) < bytes) fail(BAD_STRUCT, fn, load<i32>(pointer), bytes);
 }
@@ -144,7 +144,7 @@ export function int8(fn: i32, zero: i32): void {
 /** Alignment, then range, of one pointer. */
 export function pointer(fn: i32, at: usize, bytes: u64, align: i32): void {
   if (at & (align - 1)) fail(MISALIGNED, fn, <i32>at, align);
-  if (<u64>at + bytes > reach()) fail(OUT_OF_RANGE, fn, <i32>at, <i32>reach());
+  if (<u64>at + bytes > <u64>limit) fail(OUT_OF_RANGE, fn, <i32>at, <i32>limit);
 }
 
 /** Two areas share no byte. */

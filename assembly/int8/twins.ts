@@ -1,6 +1,6 @@
 // Entry of `intrinsics.wasm`: the AssemblyScript twins for a device module in Node and the browser. Its memory is
 // imported; it has no data segments and no heap (DESIGN §2).
-export { limit } from "./limit";
+export { limit } from "../device/limit";
 export { absMaxS8, absMaxS32 } from "./abs-max";
 export { conv2d } from "./conv2d";
 export { conv2dGradInput } from "./conv2d-grad-input";

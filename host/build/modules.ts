@@ -1,0 +1,133 @@
+// Compiles apps (assembly/apps/*.ts, or a user's file) to modules, portable and device, and intrinsics.wasm.
+import { createHash } from "node:crypto";
+import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { basename, dirname, join, relative, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { main } from "assemblyscript/asc";
+
+/** The package's own folder. */
+export const ROOT = resolve(fileURLToPath(import.meta.url), "../../..");
+
+export type Target = "portable" | "device";
+
+export interface BuiltModule {
+  /** App name: its file without the ending. */
+  app: string;
+  target: Target;
+  path: string;
+  bytes: number;
+}
+
+export interface BuildModulesOptions {
+  /** Source files; default: every assembly/apps/*.ts of the package. */
+  apps?: string[];
+  targets?: Target[];
+  /** Folder that gets portable/ and device/; default: build/ of the package. */
+  out?: string;
+  /** Further asc options, such as `--initialMemory`. */
+  options?: string[];
+  onProgress?(message: string): void;
+}
+
+/** The compiler refused a source file; the message is the compiler's own. */
+export class CompileError extends Error {
+  override name = "CompileError";
+}
+
+/** Compiles one module. @throws CompileError with asc's diagnostics */
+async function asc(entries: string[], out: string, options: string[]): Promise<number> {
+  await mkdir(dirname(out), { recursive: true });
+  const text: string[] = [];
+  const sink = { write: (chunk: string | Uint8Array) => void text.push(String(chunk)) };
+  // asc names files relative to the folder that it is called from
+  const local = (path: string) => relative(process.cwd(), path);
+  const args = [...entries.map(local), "--outFile", local(out), ...options];
+  const { error } = await main(args, { stdout: sink as never, stderr: sink as never });
+  if (error) throw new CompileError(`${entries.map(local).join(", ")} does not compile:\n${text.join("").trim() || error.message}`);
+  return (await stat(out)).size;
+}
+
+/** asc options of a target, from asconfig.json, which plain asc reads too. */
+async function optionsOf(target: Target): Promise<string[]> {
+  const config = JSON.parse(await readFile(join(ROOT, "asconfig.json"), "utf8"));
+  const merged: Record<string, unknown> = { ...config.options, ...config.targets[target] };
+  const args: string[] = [];
+  for (const [name, value] of Object.entries(merged)) {
+    if (value === false) continue;
+    args.push(`--${name}`);
+    if (value !== true) args.push(...(Array.isArray(value) ? [value.join(",")] : [String(value)]));
+  }
+  return [...args, "--transform", join(ROOT, "assembly/device/link-arena.mjs")];
+}
+
+/**
+ * Builds every app for every target into `<out>/<target>/<app>.wasm`; what is newer than its sources is kept.
+ * @throws CompileError
+ */
+export async function buildModules(options: BuildModulesOptions = {}): Promise<BuiltModule[]> {
+  const apps = options.apps?.map((path) => resolve(path)) ?? (await ownApps());
+  const out = options.out ?? join(ROOT, "build");
+  const key = await sourceKey(apps, options.options ?? []);
+  const built: BuiltModule[] = [];
+  for (const target of options.targets ?? (["portable", "device"] as const)) {
+    for (const source of apps) {
+      const app = basename(source, ".ts");
+      const path = join(out, target, `${app}.wasm`);
+      const bytes = await cached(path, key, async () => {
+        options.onProgress?.(`compiling ${app} (${target})`);
+        const asked = options.options ?? [];
+        return asc([join(ROOT, "assembly/device/module.ts"), source], path, [...(await optionsOf(target)), ...asked]);
+      });
+      built.push({ app, target, path, bytes });
+    }
+  }
+  return built;
+}
+
+/** Builds the AssemblyScript twins for hosts that are not firmware; returns the path of `intrinsics.wasm`. */
+export async function buildIntrinsics(onProgress?: (message: string) => void): Promise<string> {
+  const path = join(ROOT, "dist/intrinsics.wasm");
+  await cached(path, await sourceKey([], []), async () => {
+    onProgress?.("compiling intrinsics");
+    const options = ["--importMemory", "--runtime", "stub", "-O3", "--converge", "--noAssert"];
+    return asc([join(ROOT, "assembly/int8/twins.ts")], path, options);
+  });
+  return path;
+}
+
+async function ownApps(): Promise<string[]> {
+  const folder = join(ROOT, "assembly/apps");
+  const names = await readdir(folder);
+  return names.filter((name) => name.endsWith(".ts")).map((name) => join(folder, name));
+}
+
+/** Digest of all sources that a module is made of. */
+async function sourceKey(apps: string[], options: string[]): Promise<string> {
+  const hash = createHash("sha256").update(JSON.stringify(options));
+  const entries = await readdir(join(ROOT, "assembly"), { recursive: true });
+  const own = entries.filter((name) => /\.(ts|mjs)$/.test(name) && !name.includes("__tests__")).sort();
+  const files = [...own.map((name) => join(ROOT, "assembly", name)), join(ROOT, "asconfig.json"), ...apps];
+  // an app may consist of several files: all TypeScript beside it counts
+  for (const app of apps) {
+    for (const name of (await readdir(dirname(app))).sort()) {
+      if (name.endsWith(".ts")) files.push(join(dirname(app), name));
+    }
+  }
+  for (const file of files) hash.update(`${relative(ROOT, file)}\0`).update(await readFile(file));
+  return hash.digest("hex");
+}
+
+/** Runs `make` unless `path` was made from the same sources; the key is kept outside the output folder. */
+async function cached(path: string, key: string, make: () => Promise<number>): Promise<number> {
+  const note = join(ROOT, "dist/keys", createHash("sha256").update(path).digest("hex").slice(0, 16));
+  const known = await readFile(note, "utf8").catch(() => "");
+  if (known === key) {
+    const found = await stat(path).catch(() => undefined);
+    if (found) return found.size;
+  }
+  await rm(note, { force: true });
+  const bytes = await make();
+  await mkdir(dirname(note), { recursive: true });
+  await writeFile(note, key);
+  return bytes;
+}

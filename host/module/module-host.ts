@@ -1,0 +1,255 @@
+// Runs a module in Node and in browsers: the same binaries as on a device, the same bits (docs/abi.md).
+import { instantiate } from "@assemblyscript/loader";
+import { admit } from "./admission.ts";
+import { ABI_VERSION, HOST_MODULE } from "./imports.ts";
+
+/** One sensor reading: int8 NHWC data. */
+export interface Sample {
+  data: Int8Array;
+  h: number;
+  w: number;
+  c: number;
+  /** Class, or −1 when nobody said. */
+  label: number;
+  /** For evaluation only. */
+  heldOut: boolean;
+}
+
+export interface ModuleHostOptions {
+  /** Bytes of linear memory that the module may use; default: all of it. */
+  limit?: number;
+  /** Seed of all draws; default 0. */
+  seed?: number;
+  /** Values of the app's `param(name, …)`: at most eight. */
+  params?: Readonly<Record<string, number>>;
+  /** `intrinsics.wasm`, which a device module needs. */
+  intrinsics?: BufferSource;
+  /** The sensor: called once per step. */
+  sensor?: () => Sample | null;
+  publish?(channel: number, bytes: Uint8Array): void;
+  log?(level: number, text: string): void;
+  clock?(): bigint;
+}
+
+/** A module ended a call with a named error (docs/errors.md). */
+export class ModuleTrap extends Error {
+  override name = "ModuleTrap";
+  readonly code: number;
+  readonly where: number;
+  readonly got: number;
+  readonly want: number;
+
+  constructor(code: number, where: number, got: number, want: number) {
+    super(`module error ${code} (where ${where}, got ${got}, want ${want}); see docs/errors.md`);
+    this.code = code;
+    this.where = where;
+    this.got = got;
+    this.want = want;
+  }
+}
+
+interface ModuleExports {
+  memory: WebAssembly.Memory;
+  abi(): number;
+  config(): number;
+  initialize(): void;
+  init(): void;
+  step(): void;
+  selfTest(): number;
+  restore(): void;
+  message?(length: number): void;
+}
+
+/** Byte offsets in the configuration block. */
+const CONFIG = { limit: 4, seed: 8, inbox: 12, inboxBytes: 16, state: 20, stateBytes: 24, used: 28, params: 32, entries: 40 };
+const MAX_PARAMS = 8;
+/** Byte offsets in a frame struct. */
+const FRAME = { data: 4, capacity: 8, h: 12, w: 16, c: 20, label: 24, flags: 28, sequence: 32 };
+
+/** FNV-1a of an ASCII name: how parameters are addressed. */
+export function fnv1a(name: string): number {
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ (name.charCodeAt(i) & 255), 0x01000193);
+  return hash >>> 0;
+}
+
+/** A number in Q32.32, rounded to nearest. */
+export function toFixed(value: number): bigint {
+  if (!Number.isFinite(value) || Math.abs(value) >= 2 ** 31) {
+    throw new RangeError(`${value} is no parameter value; it must lie within ±2^31`);
+  }
+  return BigInt(Math.round(value * 2 ** 32));
+}
+
+export class ModuleHost {
+  readonly imports: string[];
+  private readonly exports: ModuleExports;
+  private readonly options: ModuleHostOptions;
+  private sequence = 0;
+  private trap: ModuleTrap | undefined;
+
+  private constructor(exports: ModuleExports, imports: string[], options: ModuleHostOptions) {
+    this.exports = exports;
+    this.imports = imports;
+    this.options = options;
+  }
+
+  /**
+   * Admits, links and configures a module; nothing of it has run yet.
+   * @throws AdmissionError, or Error when a device module comes without `intrinsics`
+   */
+  static async load(wasm: BufferSource, options: ModuleHostOptions = {}): Promise<ModuleHost> {
+    const { module, imports } = await admit(wasm);
+    let host: ModuleHost | undefined;
+    const self = (): ModuleHost => host as ModuleHost;
+    const fail = (code: number, where: number, got: number, want: number): never => self().fail(code, where, got, want);
+    const table: Record<string, Record<string, unknown>> = {
+      [HOST_MODULE]: {
+        fail,
+        sensorRead: (frame: number) => self().sensorRead(frame),
+        publish: (channel: number, pointer: number, length: number) => self().publish(channel, pointer, length),
+        log: (level: number, pointer: number, units: number) => self().log(level, pointer, units),
+        clock: () => options.clock?.() ?? 0n,
+      },
+    };
+    // The twins need the module's memory, which exists only after the module: so the module gets thunks first.
+    let intrinsics: Record<string, (...values: number[]) => number> | undefined;
+    for (const { module: from, name } of WebAssembly.Module.imports(module)) {
+      if (from === HOST_MODULE) continue;
+      if (!options.intrinsics) {
+        throw new Error(`this is a device module (it imports ${from}); pass intrinsics.wasm, or run the portable build`);
+      }
+      table[from] ??= {};
+      table[from][name] = (...values: number[]) => intrinsics?.[name]?.(...values);
+    }
+    const instance = await instantiate(module, table as Record<string, Record<string, unknown>>);
+    const exports = instance.exports as unknown as ModuleExports;
+    host = new ModuleHost(exports, imports, options);
+    const version = exports.abi();
+    if (version !== ABI_VERSION) throw new Error(`the module speaks ABI ${version}, this host ${ABI_VERSION}; build it again`);
+    const limit = Math.min(options.limit ?? Number.POSITIVE_INFINITY, exports.memory.buffer.byteLength);
+    host.configure(limit);
+    if (options.intrinsics) {
+      const twins = await WebAssembly.instantiate(await WebAssembly.compile(options.intrinsics), {
+        env: { memory: exports.memory },
+        [HOST_MODULE]: { fail },
+      });
+      (twins.exports.limit as WebAssembly.Global).value = limit;
+      intrinsics = twins.exports as Record<string, (...values: number[]) => number>;
+    }
+    return host;
+  }
+
+  private configure(limit: number): void {
+    const view = this.view;
+    const at = this.exports.config();
+    view.setUint32(at + CONFIG.limit, limit, true);
+    view.setUint32(at + CONFIG.seed, this.options.seed ?? 0, true);
+    const params = Object.entries(this.options.params ?? {});
+    if (params.length > MAX_PARAMS) throw new RangeError(`${params.length} parameters; a module takes ${MAX_PARAMS}`);
+    view.setUint32(at + CONFIG.params, params.length, true);
+    params.forEach(([name, value], i) => {
+      view.setUint32(at + CONFIG.entries + 16 * i, fnv1a(name), true);
+      view.setBigInt64(at + CONFIG.entries + 16 * i + 8, toFixed(value), true);
+    });
+  }
+
+  /** Runs `initialize` and `init`. @throws ModuleTrap */
+  start(): void {
+    this.call(() => this.exports.initialize());
+    this.call(() => this.exports.init());
+  }
+
+  /** One step of the app. @throws ModuleTrap */
+  step(): void {
+    this.call(() => this.exports.step());
+  }
+
+  /** Digest of the golden vectors; spoils the learned state. @throws ModuleTrap */
+  selfTest(): number {
+    return this.call(() => this.exports.selfTest()) >>> 0;
+  }
+
+  /** Hands bytes to the app's `message`. */
+  message(bytes: Uint8Array): void {
+    const receive = this.exports.message;
+    if (!receive) throw new Error("this app takes no messages: it exports no `message`");
+    const capacity = this.word(CONFIG.inboxBytes);
+    if (bytes.length > capacity) throw new RangeError(`message of ${bytes.length} bytes; the app's inbox holds ${capacity}`);
+    this.bytes(this.word(CONFIG.inbox), bytes.length).set(bytes);
+    this.call(() => receive(bytes.length));
+  }
+
+  /** A copy of the learned state (a checkpoint); empty when the app has none. */
+  state(): Uint8Array {
+    return this.bytes(this.word(CONFIG.state), this.word(CONFIG.stateBytes)).slice();
+  }
+
+  /** Puts a learned state back. @throws RangeError, ModuleTrap when it belongs to another model */
+  restore(state: Uint8Array): void {
+    const length = this.word(CONFIG.stateBytes);
+    if (state.length !== length) throw new RangeError(`a state of ${state.length} bytes; this model's has ${length}`);
+    this.bytes(this.word(CONFIG.state), length).set(state);
+    this.call(() => this.exports.restore());
+  }
+
+  /** Bytes: linear memory declared, and what the module really needs of it. */
+  get memory(): { linear: number; used: number } {
+    return { linear: this.exports.memory.buffer.byteLength, used: this.word(CONFIG.used) };
+  }
+
+  private get view(): DataView {
+    return new DataView(this.exports.memory.buffer);
+  }
+
+  private word(offset: number): number {
+    return this.view.getUint32(this.exports.config() + offset, true);
+  }
+
+  private bytes(pointer: number, length: number): Uint8Array {
+    return new Uint8Array(this.exports.memory.buffer, pointer, length);
+  }
+
+  /** A trap leaves its code in `fail` before it unwinds; the code says more than the engine's own message. */
+  private call<T>(entry: () => T): T {
+    this.trap = undefined;
+    try {
+      return entry();
+    } catch (error) {
+      throw this.trap ?? error;
+    }
+  }
+
+  private fail(code: number, where: number, got: number, want: number): never {
+    this.trap = new ModuleTrap(code, where, got, want);
+    throw this.trap;
+  }
+
+  private sensorRead(frame: number): number {
+    const sample = this.options.sensor?.();
+    if (!sample) return 0;
+    const view = this.view;
+    const shape = [sample.h, sample.w, sample.c];
+    const fits = shape.every((n, i) => view.getInt32(frame + FRAME.h + 4 * i, true) === n);
+    if (!fits || view.getInt32(frame + FRAME.capacity, true) < sample.data.length) {
+      shape.forEach((n, i) => view.setInt32(frame + FRAME.h + 4 * i, n, true));
+      return -1;
+    }
+    new Int8Array(this.exports.memory.buffer).set(sample.data, view.getUint32(frame + FRAME.data, true));
+    view.setInt32(frame + FRAME.label, sample.label, true);
+    view.setInt32(frame + FRAME.flags, sample.heldOut ? 1 : 0, true);
+    view.setInt32(frame + FRAME.sequence, this.sequence++, true);
+    return 1;
+  }
+
+  private publish(channel: number, pointer: number, length: number): number {
+    if (channel !== 0 && channel !== 1) return -1;
+    this.options.publish?.(channel, this.bytes(pointer, length).slice());
+    return 0;
+  }
+
+  private log(level: number, pointer: number, units: number): void {
+    const text = new TextDecoder("utf-16le").decode(this.bytes(pointer, units * 2).slice());
+    this.options.log?.(level, text);
+  }
+}
