@@ -1,0 +1,98 @@
+// Mosquitto for a test: its own configuration, free ports on the loopback, ended with the test.
+
+import { execFileSync, spawn } from "node:child_process";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { createConnection, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as sleep } from "node:timers/promises";
+import { findProgram } from "../../support/requirements.ts";
+
+export interface Mosquitto {
+  port: number;
+  webSocketPort: number;
+  url: string;
+  stop(): Promise<void>;
+}
+
+export interface MosquittoOptions {
+  /** Lets in only this user, with the password "secret". */
+  user?: string;
+  /** Listens again where an earlier one did. */
+  ports?: { port: number; webSocketPort: number };
+  /** More lines of mosquitto.conf. */
+  config?: string[];
+}
+
+/** Starts Mosquitto; resolves when it accepts connections. */
+export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
+  const folder = mkdtempSync(join(tmpdir(), "octomote-mosquitto-"));
+  const port = options.ports?.port ?? (await freePort());
+  const webSocketPort = options.ports?.webSocketPort ?? (await freePort());
+  if (options.user) {
+    const passwords = join(folder, "passwords");
+    execFileSync(findProgram("mosquitto_passwd") as string, ["-b", "-c", passwords, options.user, "secret"]);
+  }
+  writeFileSync(
+    join(folder, "mosquitto.conf"),
+    [
+      "per_listener_settings false",
+      "persistence false",
+      "log_dest stderr",
+      // Started by root, Mosquitto would become another user that cannot read this folder.
+      ...(process.getuid?.() === 0 ? ["user root"] : []),
+      ...(options.user
+        ? ["allow_anonymous false", `password_file ${folder}/passwords`]
+        : ["allow_anonymous true"]),
+      `listener ${port} 127.0.0.1`,
+      ...(options.config ?? []),
+      `listener ${webSocketPort} 127.0.0.1`,
+      "protocol websockets",
+      "",
+    ].join("\n"),
+  );
+  const child = spawn(findProgram("mosquitto") as string, ["-c", join(folder, "mosquitto.conf")], {
+    stdio: ["ignore", "ignore", "pipe"],
+  });
+  let log = "";
+  child.stderr.on("data", (chunk) => {
+    log += chunk;
+  });
+  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
+  const stop = async () => {
+    child.kill("SIGKILL");
+    await ended;
+    rmSync(folder, { recursive: true, force: true });
+  };
+  while (!(await answers(port)) || !(await answers(webSocketPort))) {
+    if (child.exitCode !== null) {
+      await stop();
+      throw new Error(`Mosquitto ended: ${log}`);
+    }
+    await sleep(20);
+  }
+  return { port, webSocketPort, url: `mqtt://127.0.0.1:${port}`, stop };
+}
+
+/** A port that nothing listens on now. */
+export function freePort(): Promise<number> {
+  return new Promise((resolve, reject) => {
+    const server = createServer();
+    server.once("error", reject);
+    server.listen(0, "127.0.0.1", () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
+    });
+  });
+}
+
+function answers(port: number): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = createConnection({ host: "127.0.0.1", port });
+    socket.once("connect", () => {
+      socket.destroy();
+      resolve(true);
+    });
+    socket.once("error", () => resolve(false));
+  });
+}
