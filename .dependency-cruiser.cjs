@@ -43,10 +43,10 @@ module.exports = {
     },
     {
       name: "assembly-alone",
-      comment: "what runs on a device knows nothing of host, boards or packages",
+      comment: "what runs on a device knows nothing of host, boards or packages; apps import this package by its name",
       severity: "error",
-      from: { path: "^assembly/" },
-      to: { pathNot: "^assembly/" },
+      from: { path: "^assembly/", pathNot: "\\.mjs$" },
+      to: { pathNot: "^(octomote/)?assembly(/|$)" },
     },
     {
       name: "assembly-is-compiled",
@@ -79,7 +79,7 @@ module.exports = {
       name: "resolvable",
       severity: "error",
       from: {},
-      to: { couldNotResolve: true, pathNot: "[.](css|svg|html)$" },
+      to: { couldNotResolve: true, pathNot: "^octomote/assembly$|[.](css|svg|html)$" },
     },
     {
       name: "no-dev-dependency-in-product",

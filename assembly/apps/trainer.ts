@@ -1,5 +1,5 @@
 // trainer.ts: learns to tell ten classes of 28×28 images on the device, and reports how well.
-import { conv2d, dense, maxPool, Model, param, paramInt, relu, sensor, Trainer } from "../index";
+import { conv2d, dense, maxPool, Model, param, paramInt, relu, sensor, Trainer } from "octomote/assembly";
 
 const model = new Model([28, 28, 1])
   .add(conv2d(8, 5)).add(relu()).add(maxPool(2))

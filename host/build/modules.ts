@@ -34,6 +34,24 @@ export class CompileError extends Error {
   override name = "CompileError";
 }
 
+/**
+ * Exports of every module, compiled beside the app. It reaches them by the package's name, as the app does: asc tells
+ * files apart by the path they were imported by, and a module must not get two arenas.
+ */
+const MODULE_ENTRY = "octomote-module.ts";
+const MODULE_SOURCE = 'export * from "octomote/assembly/device/module";\n';
+
+/**
+ * Reads a source file for asc. Wherever asc looks for the package (node_modules of any folder above), it finds this
+ * one: an app compiles in Octomote's own tree, beside an installed copy and in a folder that has none.
+ */
+async function readSource(name: string, folder: string): Promise<string | null> {
+  const path = resolve(folder, name);
+  if (basename(path) === MODULE_ENTRY) return MODULE_SOURCE;
+  const own = /[\\/]node_modules[\\/]octomote[\\/](assembly[\\/].*)$/.exec(path)?.[1];
+  return readFile(own === undefined ? path : join(ROOT, own), "utf8").catch(() => null);
+}
+
 /** Compiles one module. @throws CompileError with asc's diagnostics */
 async function asc(entries: string[], out: string, options: string[]): Promise<number> {
   await mkdir(dirname(out), { recursive: true });
@@ -42,7 +60,7 @@ async function asc(entries: string[], out: string, options: string[]): Promise<n
   // asc names files relative to the folder that it is called from
   const local = (path: string) => relative(process.cwd(), path);
   const args = [...entries.map(local), "--outFile", local(out), ...options];
-  const { error } = await main(args, { stdout: sink as never, stderr: sink as never });
+  const { error } = await main(args, { stdout: sink as never, stderr: sink as never, readFile: readSource });
   if (error) throw new CompileError(`${entries.map(local).join(", ")} does not compile:\n${text.join("").trim() || error.message}`);
   return (await stat(out)).size;
 }
@@ -76,7 +94,7 @@ export async function buildModules(options: BuildModulesOptions = {}): Promise<B
       const bytes = await cached(path, key, async () => {
         options.onProgress?.(`compiling ${app} (${target})`);
         const asked = options.options ?? [];
-        return asc([join(ROOT, "assembly/device/module.ts"), source], path, [...(await optionsOf(target)), ...asked]);
+        return asc([resolve(MODULE_ENTRY), source], path, [...(await optionsOf(target)), ...asked]);
       });
       built.push({ app, target, path, bytes });
     }
