@@ -1,0 +1,57 @@
+// The intrinsics of `octo_int8_1` (docs/abi.md): hot operations of the size of a layer, bit for bit those of
+// assembly/int8, which is the reference. Arguments are offsets into linear memory and numbers, in the order of the
+// imports; shapes, ranges and layouts are told there. Each checks everything before it writes anything, and returns
+// the first error with its numbers in `fault`.
+#ifndef OM_INTRINSICS_H
+#define OM_INTRINSICS_H
+
+#include "../errors.h"
+#include "../linear.h"
+
+/** Numbers of the intrinsics: `where` of their errors. */
+enum {
+  FN_CONV2D = 1,
+  FN_CONV2D_GRAD_INPUT,
+  FN_CONV2D_GRAD_WEIGHT,
+  FN_ABS_MAX_S8,
+  FN_ABS_MAX_S32,
+  FN_REQUANTIZE,
+  FN_SGD_UPDATE,
+  FN_MAX_POOL2D,
+  FN_MAX_POOL2D_GRAD,
+  FN_RELU,
+  FN_RELU_GRAD
+};
+
+MUST_CHECK Error conv2d(const Linear *memory, uint32_t scratch, uint32_t conv, uint32_t quant, uint32_t xT,
+                        uint32_t x, uint32_t w, uint32_t bias, uint32_t yT, uint32_t y, Fault *fault);
+
+MUST_CHECK Error conv2dGradInput(const Linear *memory, uint32_t scratch, uint32_t conv, uint32_t eT,
+                                 uint32_t e, uint32_t w, uint32_t dxT, uint32_t dx, Fault *fault);
+
+MUST_CHECK Error conv2dGradWeight(const Linear *memory, uint32_t scratch, uint32_t conv, uint32_t quant,
+                                  uint32_t xT, uint32_t x, uint32_t eT, uint32_t e, int32_t c0, int32_t c1,
+                                  uint32_t dw, uint32_t db, Fault *fault);
+
+MUST_CHECK Error absMaxS8(const Linear *memory, uint32_t x, int32_t n, int32_t *result, Fault *fault);
+
+MUST_CHECK Error absMaxS32(const Linear *memory, uint32_t x, int32_t n, int32_t *result, Fault *fault);
+
+MUST_CHECK Error requantize(const Linear *memory, uint32_t quant, uint32_t x, int32_t n, uint32_t first,
+                            uint32_t y, Fault *fault);
+
+MUST_CHECK Error sgdUpdate(const Linear *memory, uint32_t quant, uint32_t dw, int32_t n, uint32_t first,
+                           uint32_t w16, uint32_t w8, int32_t *result, Fault *fault);
+
+MUST_CHECK Error maxPool2d(const Linear *memory, uint32_t conv, uint32_t xT, uint32_t x, uint32_t yT,
+                           uint32_t y, Fault *fault);
+
+MUST_CHECK Error maxPool2dGrad(const Linear *memory, uint32_t conv, uint32_t xT, uint32_t x, uint32_t eT,
+                               uint32_t e, uint32_t dxT, uint32_t dx, Fault *fault);
+
+MUST_CHECK Error relu(const Linear *memory, uint32_t x, int32_t n, int32_t zero, uint32_t y, Fault *fault);
+
+MUST_CHECK Error reluGrad(const Linear *memory, uint32_t y, int32_t n, int32_t zero, uint32_t e,
+                          Fault *fault);
+
+#endif

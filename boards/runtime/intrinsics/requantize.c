@@ -1,0 +1,29 @@
+// Intrinsic 6: a flat run of INT32 values to INT8.
+#include "requantize.h"
+
+#include "check.h"
+#include "intrinsics.h"
+
+Error requantize(const Linear *memory, uint32_t quant, uint32_t x, int32_t n, uint32_t first, uint32_t y,
+                 Fault *fault) {
+  Check check = checkStart(memory, FN_REQUANTIZE, fault);
+  checkQuantStruct(&check, quant);
+  checkCount(&check, n);
+  checkZeroPoints(&check, quant);
+  checkRequantisation(&check, quant, 1, -128, 127);
+  checkPointer(&check, x, (uint64_t)n * 4, 4);
+  checkPointer(&check, y, (uint64_t)n, 1);
+  checkApart(&check, y, (uint64_t)n, x, (uint64_t)n * 4);
+  if (check.error != OM_OK) return check.error;
+
+  Quant q = quantRead(memory, quant);
+  int32_t m = loadI32(memory, q.multiplier), s = loadI32(memory, q.shift);
+  const int32_t *restrict from = (const int32_t *)(const void *)(memory->base + x);
+  int8_t *restrict to = (int8_t *)(memory->base + y);
+  int64_t r = roundNearest(s);
+  for (int32_t i = 0; i < n; i++) {
+    if (q.rounding != 0) r = roundStochastic(s, q.key, first + (uint32_t)i);
+    to[i] = (int8_t)requantizeValue(from[i], m, s, r, q.outputZero, q.lo, q.hi);
+  }
+  return OM_OK;
+}
