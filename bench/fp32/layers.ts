@@ -3,8 +3,9 @@
  * is summed in double, as every JavaScript engine does. All buffers are made once, so that a step allocates
  * nothing. Layout NHWC, weights OHWI (a window's row is one contiguous run in both).
  */
+
+import type { Random } from "../../host/data/random.ts";
 import { elements, type LayerPlan, type Shape, windowOf } from "../net.ts";
-import type { Random } from "../random.ts";
 
 export interface Layer {
   readonly name: string;
@@ -85,7 +86,10 @@ class Conv2d implements Layer {
     this.inputGradient = new Float32Array(elements(plan.input));
     const fanIn = kernel * kernel * c;
     const limit = Math.sqrt(6 / fanIn);
-    this.weights = Float32Array.from({ length: filters * fanIn }, () => (2 * random.unit() - 1) * limit);
+    this.weights = Float32Array.from(
+      { length: filters * fanIn },
+      () => (random.next() / 2 ** 31 - 1) * limit,
+    );
     this.bias = new Float32Array(filters);
     this.weightGradient = new Float32Array(this.weights.length);
     this.biasGradient = new Float32Array(filters);

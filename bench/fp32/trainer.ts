@@ -1,6 +1,7 @@
 /** The FP32 reference trainer: sequential net, softmax with cross-entropy, SGD with batch 1. */
+
+import { Random } from "../../host/data/random.ts";
 import { elements, type NetSpec, planNet } from "../net.ts";
-import { Random } from "../random.ts";
 import { buildLayer, type Layer } from "./layers.ts";
 
 export class Fp32Trainer {

@@ -11,7 +11,7 @@ import {
   REFERENCE_NET,
   trainingMacs,
 } from "../../bench/net.ts";
-import { Random } from "../../bench/random.ts";
+import { Random } from "../../host/data/random.ts";
 
 const UNIT = 2 ** -24;
 
@@ -56,11 +56,11 @@ function samples(net: NetSpec, count: number, seed: number): { x: Float32Array; 
   const random = new Random(seed);
   const classes = elements(planNet(net).at(-1)!.output);
   const patterns = Array.from({ length: classes }, () =>
-    Float32Array.from({ length: elements(net.input) }, () => random.unit()),
+    Float32Array.from({ length: elements(net.input) }, () => random.next() / 2 ** 32),
   );
   return Array.from({ length: count }, () => {
-    const label = random.next() % classes;
-    return { x: patterns[label]!.map((value) => 0.7 * value + 0.3 * random.unit()), label };
+    const label = random.below(classes);
+    return { x: patterns[label]!.map((value) => 0.7 * value + (0.3 * random.next()) / 2 ** 32), label };
   });
 }
 
@@ -193,7 +193,7 @@ describe("FP32 reference by itself", () => {
       const places = Math.min(values.length, 40);
       let bad = 0;
       for (let k = 0; k < places; k++) {
-        const i = random.next() % values.length;
+        const i = random.below(values.length);
         const value = values[i]!;
         values[i] = value + h;
         const above = trainer.gradients(x, label);

@@ -1,0 +1,138 @@
+/**
+ * `npm run bench:octo`: FP32 against INT8 on the same net, images, order and learning rates.
+ *
+ *     --short            a budget of seconds, one seed
+ *     --seeds 0,1,2      seeds (initial weights, order, draws)
+ *     --epochs N, --train N, --test N
+ *     --target device    which build of the module trains: device (default) or portable; the bits are the same
+ *     --generated        drawn glyphs instead of Fashion-MNIST
+ *     --json FILE        writes what docs/benchmarks.md is made of
+ */
+import { writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import type { Target } from "../host/build/modules.ts";
+import { type Machine, machineText, thisMachine } from "./machine.ts";
+import { type Budget, FULL, loadData, SHORT } from "./octo/budget.ts";
+import { type Outcome, trainerModule } from "./octo/methods.ts";
+import { runJobs } from "./octo/pool.ts";
+import type { Job } from "./octo/worker.ts";
+
+/** What `--json` writes; accuracies are 0 … 1. */
+export interface OctoResult {
+  data: { name: string; source: string; train: number; test: number };
+  budget: Budget;
+  target: Target;
+  machine: Machine;
+  runs: { seed: number; fp32: Outcome; int8: Outcome }[];
+  mean: { fp32: number; int8: number };
+}
+
+export interface OctoOptions {
+  budget: Budget;
+  seeds: readonly number[];
+  target: Target;
+  data: "fashion-mnist" | "generated";
+  onResult?(job: Job, result: Outcome): void;
+}
+
+export async function measureOcto(options: OctoOptions): Promise<OctoResult> {
+  const { budget, seeds, target, data } = options;
+  const dataset = await loadData(data, budget);
+  // Compiled once here, so that workers find it finished.
+  await trainerModule(target);
+  const jobs = (["int8", "fp32"] as const).flatMap((method) =>
+    seeds.map((seed): Job => ({ method, target, data, budget, seed })),
+  );
+  const outcomes = await runJobs<Job, Outcome>(jobs, options.onResult);
+  const of = (method: Job["method"], seed: number): Outcome =>
+    outcomes[jobs.findIndex((job) => job.method === method && job.seed === seed)]!;
+  const runs = seeds.map((seed) => ({ seed, fp32: of("fp32", seed), int8: of("int8", seed) }));
+  const mean = (method: Job["method"]): number =>
+    runs.reduce((sum, run) => sum + run[method].accuracy, 0) / runs.length;
+  return {
+    data: {
+      name: dataset.name,
+      source: dataset.source,
+      train: dataset.train.count,
+      test: dataset.test.count,
+    },
+    budget,
+    target,
+    machine: thisMachine(),
+    runs,
+    mean: { fp32: mean("fp32"), int8: mean("int8") },
+  };
+}
+
+const percent = (share: number): string => (100 * share).toFixed(2).padStart(6);
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      short: { type: "boolean", default: false },
+      generated: { type: "boolean", default: false },
+      seeds: { type: "string" },
+      epochs: { type: "string" },
+      train: { type: "string" },
+      test: { type: "string" },
+      target: { type: "string", default: "device" },
+      json: { type: "string" },
+    },
+  });
+  const base = values.short ? SHORT : FULL;
+  const target = values.target;
+  if (target !== "device" && target !== "portable") throw new Error("--target is device or portable");
+  const budget = {
+    ...base,
+    epochs: whole("epochs", values.epochs, base.epochs),
+    train: whole("train", values.train, base.train),
+    test: whole("test", values.test, base.test),
+  };
+  const seeds = (values.seeds ?? (values.short ? "0" : "0,1,2"))
+    .split(",")
+    .map((text) => whole("seeds", text, 0));
+  const started = Date.now();
+  const result = await measureOcto({
+    budget,
+    seeds,
+    target,
+    data: values.generated ? "generated" : "fashion-mnist",
+    onResult: ({ method, seed }, { accuracy }) => {
+      const seconds = ((Date.now() - started) / 1000).toFixed(0);
+      console.log(`${method} seed ${seed}: ${percent(accuracy)} %  (after ${seconds} s)`);
+    },
+  });
+  print(result);
+  if (values.json) await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`);
+}
+
+function whole(name: string, text: string | undefined, otherwise: number): number {
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isInteger(value) || value < 0)
+    throw new Error(`--${name} ${text}: not a whole number`);
+  return value;
+}
+
+function print({ data, budget, target, machine, runs, mean }: OctoResult): void {
+  const drops = budget.dropsAt.map((share) => `${100 * share} %`).join(" and ");
+  console.log(
+    `\n${data.name} (${data.source}), the first ${data.train} training and ${data.test} test images`,
+    `\nconv 5×5×8, relu, pool, conv 5×5×16, relu, pool, dense 10; batch 1, ${budget.epochs} epochs,`,
+    `SGD ${budget.rate}, ×${budget.drop} at ${drops}; ${target} module`,
+    `\n${machineText(machine)}\n`,
+  );
+  console.log("  seed    FP32    INT8    difference");
+  for (const { seed, fp32, int8 } of runs) {
+    console.log(
+      `${String(seed).padStart(6)}  ${percent(fp32.accuracy)}  ${percent(int8.accuracy)}        ${percent(int8.accuracy - fp32.accuracy)}`,
+    );
+  }
+  console.log(
+    `  mean  ${percent(mean.fp32)}  ${percent(mean.int8)}        ${percent(mean.int8 - mean.fp32)}`,
+  );
+}
+
+if (process.argv[1] === import.meta.filename) {
+  await main();
+}

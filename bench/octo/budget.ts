@@ -1,0 +1,43 @@
+/** What both arithmetics get: the same net, images, order and learning rates. */
+import { type Dataset, loadDataset } from "../../host/data/dataset.ts";
+import { permutation } from "../../host/data/random.ts";
+
+export interface Budget {
+  /** The first this many images of the training part, and of the test part. */
+  train: number;
+  test: number;
+  epochs: number;
+  /** SGD with batch 1; ×`drop` at each share of all steps in `dropsAt`. */
+  rate: number;
+  drop: number;
+  dropsAt: readonly number[];
+}
+
+/** The budget of the published table. */
+export const FULL: Budget = {
+  train: 10_000,
+  test: 2_000,
+  epochs: 10,
+  rate: 0.005,
+  drop: 0.2,
+  dropsAt: [0.6, 0.85],
+};
+
+/** A budget for CI: seconds, not minutes. */
+export const SHORT: Budget = { ...FULL, train: 1_500, test: 500, epochs: 2 };
+
+export const stepsOf = (budget: Budget): number => budget.train * budget.epochs;
+
+/** Learning rate of a step, counted from 0. */
+export function rateAt(budget: Budget, step: number): number {
+  const share = step / stepsOf(budget);
+  return budget.dropsAt.reduce((rate, at) => (share >= at ? rate * budget.drop : rate), budget.rate);
+}
+
+/** The images that a step sees: each epoch a new order, which depends on seed and epoch alone. */
+export function* orderOf(budget: Budget, seed: number): Generator<number> {
+  for (let epoch = 0; epoch < budget.epochs; epoch++) yield* permutation(budget.train, seed, epoch);
+}
+
+export const loadData = (name: "fashion-mnist" | "generated", budget: Budget): Promise<Dataset> =>
+  loadDataset(name, { limit: { train: budget.train, test: budget.test } });

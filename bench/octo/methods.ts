@@ -1,0 +1,99 @@
+/** One training run in FP32, or in INT8 by a module: both return the share of test images that are told right. */
+import { createHash } from "node:crypto";
+import { readFile } from "node:fs/promises";
+import { buildIntrinsics, buildModules, type Target } from "../../host/build/modules.ts";
+import type { Dataset, Images } from "../../host/data/dataset.ts";
+import { ModuleHost, type Sample } from "../../host/module/module-host.ts";
+import { decodeStateRecord } from "../../host/protocol/state-record.ts";
+import { Fp32Trainer } from "../fp32/trainer.ts";
+import { REFERENCE_NET } from "../net.ts";
+import { type Budget, orderOf, rateAt, stepsOf } from "./budget.ts";
+
+export interface Outcome {
+  /** 0 … 1, over all test images, after the last step. */
+  accuracy: number;
+  /** INT8: SHA-256 of the learned state, the same on every host. */
+  digest?: string;
+  /** INT8: weights that reached the edge of their range. */
+  saturated?: number;
+}
+
+/** FP32 sees all eight bits of a pixel: p / 255. */
+export function trainFp32(dataset: Dataset, budget: Budget, seed: number): Outcome {
+  const inputs = dataset.height * dataset.width;
+  const images = ({ pixels, count }: Images): Float32Array[] => {
+    const values = Float32Array.from(pixels, (pixel) => pixel / 255);
+    return Array.from({ length: count }, (_, i) => values.subarray(i * inputs, (i + 1) * inputs));
+  };
+  const trainer = new Fp32Trainer(REFERENCE_NET, seed);
+  const seen = images(dataset.train);
+  let step = 0;
+  for (const i of orderOf(budget, seed)) {
+    trainer.step(seen[i]!, dataset.train.labels[i]!, rateAt(budget, step++));
+  }
+  const right = images(dataset.test).filter((x, i) => trainer.classify(x) === dataset.test.labels[i]);
+  return { accuracy: right.length / dataset.test.count };
+}
+
+/** INT8 by the module that is deployed, fed through its sensor as on a device. */
+export async function trainInt8(
+  dataset: Dataset,
+  budget: Budget,
+  seed: number,
+  target: Target,
+): Promise<Outcome> {
+  const module = await trainerModule(target);
+  const train = samplesOf(dataset, dataset.train, false);
+  const test = samplesOf(dataset, dataset.test, true);
+  let sample: Sample | undefined;
+  let record: Uint8Array = new Uint8Array();
+  const host = await ModuleHost.load(module.wasm, {
+    seed,
+    params: { lr: budget.rate, steps: stepsOf(budget) },
+    ...(module.intrinsics && { intrinsics: module.intrinsics }),
+    sensor: () => sample ?? null,
+    publish: (_channel, bytes) => {
+      record = bytes;
+    },
+  });
+  host.start();
+  const show = (one: Sample): void => {
+    sample = one;
+    host.step();
+  };
+  for (const i of orderOf(budget, seed)) show(train[i]!);
+  const digest = createHash("sha256").update(host.state()).digest("hex");
+  let right = 0;
+  for (const one of test) {
+    show(one);
+    if (decodeStateRecord(record)?.class === one.label) right++;
+  }
+  const saturated = decodeStateRecord(record)?.saturated;
+  return { accuracy: right / test.length, digest, ...(saturated !== undefined && { saturated }) };
+}
+
+/** The trainer app of a target, built if its sources have changed. */
+export async function trainerModule(
+  target: Target,
+): Promise<{ wasm: Uint8Array<ArrayBuffer>; intrinsics?: Uint8Array<ArrayBuffer> }> {
+  const built = await buildModules({ targets: [target] });
+  const trainer = built.find(({ app }) => app === "trainer");
+  if (trainer === undefined) throw new Error("assembly/apps has no trainer.ts");
+  const wasm = new Uint8Array(await readFile(trainer.path));
+  if (target === "portable") return { wasm };
+  return { wasm, intrinsics: new Uint8Array(await readFile(await buildIntrinsics())) };
+}
+
+/** Pixels as a device's sensor gives them: p >> 1, one unit is 1/128. */
+function samplesOf(dataset: Dataset, images: Images, heldOut: boolean): Sample[] {
+  const { height: h, width: w } = dataset;
+  const values = Int8Array.from(images.pixels, (pixel) => pixel >> 1);
+  return Array.from({ length: images.count }, (_, i) => ({
+    data: values.subarray(i * h * w, (i + 1) * h * w),
+    h,
+    w,
+    c: 1,
+    label: images.labels[i]!,
+    heldOut,
+  }));
+}
