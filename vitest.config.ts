@@ -5,6 +5,7 @@ import { defineConfig } from "vitest/config";
 export default defineConfig({
   test: {
     include: ["tests/**/*.test.ts"],
+    globalSetup: "tests/support/global-setup.ts",
     pool: "forks",
     maxWorkers: 2,
     testTimeout: 180_000,

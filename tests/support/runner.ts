@@ -30,8 +30,8 @@ export function lastLine(counts: Counts): string {
 
 interface RunOptions {
   cwd: string;
-  /** Added to this process's environment. */
-  env?: Record<string, string>;
+  /** Changes to this process's environment; undefined takes a variable away. */
+  env?: Record<string, string | undefined>;
   /** Let the program print directly, instead of collecting what it prints. */
   show?: boolean;
   /** After this time the program is killed, and its output says so. */

@@ -8,9 +8,14 @@ import { onTestFinished } from "vitest";
 export function temporaryTree(files: Record<string, string> = {}): string {
   const root = mkdtempSync(join(tmpdir(), "octomote-tree-"));
   onTestFinished(() => rmSync(root, { recursive: true, force: true }));
+  writeTree(root, files);
+  return root;
+}
+
+/** Writes `files` (path → text) below `root`. */
+export function writeTree(root: string, files: Record<string, string>): void {
   for (const [path, text] of Object.entries(files)) {
     mkdirSync(dirname(join(root, path)), { recursive: true });
     writeFileSync(join(root, path), text);
   }
-  return root;
 }

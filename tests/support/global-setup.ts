@@ -1,0 +1,18 @@
+// Before the first suite: builds once what the suites share. Each of these is incremental, so that a suite's own call
+// finds it done, and two suites never write the same file at the same time.
+import { buildIntrinsics, buildModules } from "../../host/build/modules.ts";
+
+export default async function setup(): Promise<void> {
+  const parts: [what: string, build: () => Promise<unknown>][] = [
+    ["modules", () => buildModules()],
+    ["intrinsics", () => buildIntrinsics()],
+  ];
+  for (const [what, build] of parts) {
+    try {
+      await build();
+    } catch (error) {
+      // The suites that need it fail with the same reason; the others still run.
+      console.error(`building ${what} failed: ${error instanceof Error ? error.message : error}`);
+    }
+  }
+}
