@@ -1,0 +1,37 @@
+// Which topic means what (docs/mqtt.md), and which of them the page listens to.
+
+export type BridgeTopic = "state" | "info" | "devices" | "health" | "logging";
+export type DeviceTopic = "state" | "availability" | "log";
+
+export type Route = { of: "bridge"; topic: BridgeTopic } | { of: "device"; id: string; topic: DeviceTopic };
+
+const BRIDGE_TOPICS: readonly BridgeTopic[] = ["state", "info", "devices", "health", "logging"];
+
+/** The page's subscriptions: all but features, requests and responses, which it would only throw away. */
+export function subscriptions(base: string): string[] {
+  return [
+    ...BRIDGE_TOPICS.map((topic) => `${base}/bridge/${topic}`),
+    `${base}/+`,
+    `${base}/+/availability`,
+    `${base}/+/log`,
+  ];
+}
+
+/** Where a message belongs; null for a topic that the page does not know. */
+export function route(base: string, topic: string): Route | null {
+  if (!topic.startsWith(`${base}/`)) return null;
+  const [first = "", second, ...more] = topic.slice(base.length + 1).split("/");
+  if (more.length > 0 || first === "") return null;
+  if (first === "bridge") {
+    const known = BRIDGE_TOPICS.find((name) => name === second);
+    return known === undefined ? null : { of: "bridge", topic: known };
+  }
+  if (second === undefined) return { of: "device", id: first, topic: "state" };
+  if (second === "availability" || second === "log") return { of: "device", id: first, topic: second };
+  return null;
+}
+
+/** The topic that switches a device. */
+export function setTopic(base: string, id: string): string {
+  return `${base}/${id}/set`;
+}
