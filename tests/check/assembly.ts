@@ -22,6 +22,10 @@ export function showDecorators(source: string): string {
   return source.replace(/^([ \t]*)\/\/#(@.*)$/gm, "$1$2").replace(/\/\*#(@.*?)#\*\//g, "$1");
 }
 
+/** Where AssemblyScript lies: assembly/, and the folders named apps of bench and tests. */
+const FOLDERS = ["assembly", "bench", "tests"];
+const AS_PATH = /^assembly\/|^(?:bench|tests)\/(?:.+\/)?apps\//;
+
 /** Lint rules whose meaning is the same in AssemblyScript; the others know JavaScript's types and runtime. */
 const RULES = {
   preset: "none",
@@ -32,7 +36,9 @@ const RULES = {
 export const assembly: Check = {
   name: "Biome: AssemblyScript",
   async run({ root, bin, fix }) {
-    const paths = filesBelow(root, "assembly", [".ts"]);
+    const paths = FOLDERS.flatMap((folder) => filesBelow(root, folder, [".ts"])).filter((path) =>
+      AS_PATH.test(path),
+    );
     if (paths.length === 0) return { problems: [] };
     const copy = mkdtempSync(join(tmpdir(), "octomote-assembly-"));
     try {
