@@ -1,6 +1,7 @@
 // `octomote/<device>/set`: switches a device's training, or hands its module a message. There is no response topic; what
 // goes wrong is told in the device's log.
 
+import { RequestError } from "../../link/errors.ts";
 import type { BridgeDevice } from "../device.ts";
 import type { BridgeContext, Extension } from "../extension.ts";
 import type { Message } from "../mqtt/connection.ts";
@@ -8,6 +9,9 @@ import { deviceOf, type JsonObject, parseObject, Refusal, refusalOf } from "../p
 import { refuseDeviceId } from "../topics.ts";
 
 const TIMEOUT_MS = 5000;
+/** Loading a module takes its time on a slow board. */
+const START_MS = 60_000;
+const FIRST_SEED = 1;
 const BASE64 = /^[A-Za-z0-9+/]*={0,2}$/;
 
 export class SetCommand implements Extension {
@@ -71,10 +75,20 @@ export class SetCommand implements Extension {
     if (message !== undefined && (typeof message !== "string" || !BASE64.test(message))) {
       throw new Refusal("bad-request", '"message" must be bytes in base64');
     }
-    if (running === true) await link.request("resume", {}, { timeoutMs: TIMEOUT_MS });
+    if (running === true) await resumeOrStart(link);
     if (running === false) await link.request("pause", {}, { timeoutMs: TIMEOUT_MS });
     if (typeof message === "string") {
       await link.request("message", { bytes: Buffer.from(message, "base64") }, { timeoutMs: TIMEOUT_MS });
     }
+  }
+}
+
+/** A device that was never started has nothing to resume: to switch it on is to start it. */
+async function resumeOrStart(link: BridgeDevice["link"]): Promise<void> {
+  try {
+    await link.request("resume", {}, { timeoutMs: TIMEOUT_MS });
+  } catch (error) {
+    if (!(error instanceof RequestError) || error.reason !== "not-loaded") throw error;
+    await link.request("start", { seed: FIRST_SEED }, { timeoutMs: START_MS });
   }
 }

@@ -1,0 +1,108 @@
+// octomote bridge: connects devices to a broker, until it is ended.
+
+import { Exit, UsageError } from "./support/exit.ts";
+import { Lifetime } from "./support/lifetime.ts";
+import { harmless, style } from "./support/style.ts";
+import {
+  type Address,
+  addBrokerOptions,
+  address,
+  type BrokerOptions,
+  type DefineVerb,
+  mqttOptions,
+  repeated,
+} from "./support/verb.ts";
+import { version } from "./support/version.ts";
+
+interface BridgeVerbOptions extends BrokerOptions {
+  broker: string;
+  tcpListen?: Address[];
+  connect?: Address[];
+  exec?: string[];
+  homeAssistant: boolean;
+  json?: boolean;
+}
+
+export const defineBridge: DefineVerb = (program, finish) => {
+  const command = program
+    .command("bridge")
+    .description("connect devices to a broker")
+    .option(
+      "--tcp-listen <[host:]port>",
+      "let devices connect here (repeatable)",
+      repeated(address("127.0.0.1")),
+    )
+    .option("--connect <host:port>", "connect to a device (repeatable)", repeated(address()))
+    .option(
+      "--exec <command>",
+      "run a device and talk to its standard streams (repeatable)",
+      repeated(String),
+    )
+    .option("--no-home-assistant", "do not announce devices to Home Assistant")
+    .option("--json", "print the log as JSON lines")
+    .addHelpText(
+      "after",
+      `
+A device that connects by TCP is not asked for a password: listen on addresses of a network that you trust.
+
+Examples:
+  $ octomote bridge --broker mqtt://192.168.1.2 --user me --tcp-listen 0.0.0.0:7000
+  $ octomote bridge --connect 192.168.1.20:7000 --connect 192.168.1.21:7000
+  $ octomote bridge --exec "dist/boards/posix/octomote --id kitchen --module build/device/trainer.wasm --samples s.bin --autostart"
+`,
+    )
+    .action(async (options: BridgeVerbOptions) => finish(await bridge(options)));
+  addBrokerOptions(command, "mqtt://localhost:1883");
+};
+
+async function bridge(options: BridgeVerbOptions): Promise<number> {
+  const { tcpListen = [], connect = [], exec = [] } = options;
+  if (tcpListen.length + connect.length + exec.length === 0) {
+    throw new UsageError(
+      "There is no device to bridge",
+      'say where devices are: --tcp-listen 7000, --connect host:port or --exec "command"',
+    );
+  }
+  const { Bridge } = await import("../bridge/bridge.ts");
+  const { DeviceSources } = await import("./support/device-sources.ts");
+  const print = (level: string, message: string) => {
+    const line = options.json
+      ? JSON.stringify({ time: Date.now(), level, message })
+      : `${paint(level)(level)} ${harmless(message)}`;
+    process.stdout.write(`${line}\n`);
+  };
+  const lifetime = new Lifetime();
+  lifetime.start();
+  const it = new Bridge({
+    mqtt: mqttOptions(options.broker, options),
+    base: options.base,
+    homeAssistant: options.homeAssistant,
+    facts: { version },
+  });
+  it.bus.on("log", ({ level, message }) => print(level, message));
+  it.bus.on("deviceLog", ({ device, level, message }) => print(level, `${device.id}: ${message}`));
+  const sources = new DeviceSources(it, (message) => print("info", message));
+  try {
+    await it.start();
+    lifetime.atEnd(() => it.stop());
+    lifetime.atEnd(() => sources.stop());
+    print(
+      "info",
+      `bridging to ${it.mqtt.broker}, MQTT ${it.mqtt.version === 5 ? "5" : "3.1.1"}, below ${options.base}`,
+    );
+    for (const where of tcpListen) await sources.listen(where);
+    for (const where of connect) sources.connect(where);
+    for (const line of exec) sources.exec(line);
+    await lifetime.left();
+    print("info", `leaving (${lifetime.reason})`);
+  } finally {
+    await lifetime.end((error) => print("error", String(error)));
+  }
+  return Exit.ok;
+}
+
+function paint(level: string): (text: string) => string {
+  if (level === "error") return style.red;
+  if (level === "warning") return style.yellow;
+  return style.cyan;
+}

@@ -1,0 +1,93 @@
+// The virtual devices of `octomote start`: given data, started, told to learn, and ended.
+
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { Bridge } from "../../bridge/bridge.ts";
+import { messageOf } from "../../bridge/errors.ts";
+import type { Dataset } from "../../data/dataset.ts";
+import { writeSampleFile } from "../../data/sample-file.ts";
+import { startVirtualDevice, type VirtualDevice } from "../../devices/virtual-device.ts";
+import type { Lifetime } from "../support/lifetime.ts";
+import type { PlannedDevice } from "./plan.ts";
+
+/** Loading a module takes its time on an emulated board. */
+const START_MS = 60_000;
+
+export interface FleetOptions {
+  devices: readonly PlannedDevice[];
+  /** Device module. */
+  module: string;
+  dataset: Dataset;
+  params: Readonly<Record<string, number>>;
+}
+
+export class Fleet {
+  readonly #bridge: Bridge;
+  readonly #lifetime: Lifetime;
+  readonly #running = new Set<VirtualDevice>();
+  readonly #starting = new Set<Promise<void>>();
+  readonly #tell: (level: "error" | "warning", message: string) => void;
+
+  /** Does nothing. `tell` hears of devices that end by themselves. */
+  constructor(
+    bridge: Bridge,
+    lifetime: Lifetime,
+    tell: (level: "error" | "warning", message: string) => void,
+  ) {
+    this.#bridge = bridge;
+    this.#lifetime = lifetime;
+    this.#tell = tell;
+  }
+
+  /** Starts all devices, side by side; they end with the lifetime. */
+  async start(options: FleetOptions): Promise<void> {
+    const folder = await mkdtemp(join(tmpdir(), "octomote-"));
+    this.#lifetime.atEnd(() => rm(folder, { recursive: true, force: true }));
+    this.#lifetime.atEnd(() => this.#stop());
+    const starts = options.devices.map((device) => {
+      const start = this.#startOne(device, options, folder);
+      this.#starting.add(start);
+      return start;
+    });
+    await Promise.all(starts);
+  }
+
+  async #startOne(planned: PlannedDevice, options: FleetOptions, folder: string): Promise<void> {
+    const samples = join(folder, `${planned.id}.samples`);
+    await writeSampleFile(samples, options.dataset, { seed: planned.seed });
+    const device = await startVirtualDevice({
+      id: planned.id,
+      board: planned.board,
+      module: options.module,
+      samples,
+    });
+    if (this.#lifetime.signal.aborted) return device.stop();
+    this.#running.add(device);
+    const detach = this.#bridge.attach(
+      device.link,
+      device.pid === undefined ? "virtual" : `virtual, process ${device.pid}`,
+    );
+    void device.exited.then(({ code, signal }) => {
+      this.#running.delete(device);
+      detach();
+      if (this.#lifetime.signal.aborted) return;
+      this.#tell("error", `${planned.id} ended by itself (${signal ?? `code ${code}`})`);
+      if (this.#running.size === 0) this.#lifetime.leave("all devices ended");
+    });
+    await device.link.request(
+      "start",
+      { seed: planned.seed, params: options.params },
+      { timeoutMs: START_MS },
+    );
+  }
+
+  async #stop(): Promise<void> {
+    const ends = [...this.#running].map((device) =>
+      device.stop().catch((error) => this.#tell("error", `${device.id}: ${messageOf(error)}`)),
+    );
+    await Promise.all(ends);
+    // Those that were about to start see that it is over.
+    await Promise.allSettled(this.#starting);
+  }
+}
