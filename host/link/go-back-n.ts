@@ -70,6 +70,12 @@ export class GoBackN {
     this.#queue = this.#queue.filter((frame) => !frame.sent);
   }
 
+  /** Ends the epoch and forgets everything. */
+  clear(): void {
+    this.stop();
+    this.#queue = [];
+  }
+
   push(type: number, payload: Uint8Array): Outgoing {
     const frame = { type, payload, sent: false };
     this.#queue.push(frame);

@@ -19,24 +19,20 @@ export async function readRegion(
   options?: RequestOptions,
 ): Promise<Uint8Array> {
   const bad = (text: string) => new RequestError(link.name, "read", { code: HostError.badMessage, text });
-  let whole = new Uint8Array(0);
-  let offset = 0;
-  do {
-    const length = offset === 0 ? MAX_BLOCK : Math.min(MAX_BLOCK, whole.length - offset);
-    const { bytes, total } = await link.request("read", { region, offset, length }, options);
-    if (offset === 0) {
-      if (total > MAX_REGION) throw bad(`a region of ${total} bytes`);
-      whole = new Uint8Array(total);
-    }
-    const want = Math.min(length, whole.length - offset);
-    if (total !== whole.length || bytes.length !== want) {
+  const { total } = await link.request("read", { region, offset: 0, length: 0 }, options);
+  if (total > MAX_REGION) throw bad(`a region of ${total} bytes`);
+  const whole = new Uint8Array(total);
+  for (let offset = 0; offset < total; ) {
+    const length = Math.min(MAX_BLOCK, total - offset);
+    const block = await link.request("read", { region, offset, length }, options);
+    if (block.total !== total || block.bytes.length !== length) {
       throw bad(
-        `${bytes.length} of ${total} bytes at ${offset}, where ${want} of ${whole.length} were expected`,
+        `${block.bytes.length} of ${block.total} bytes at ${offset}, but ${length} of ${total} were asked for`,
       );
     }
-    whole.set(bytes, offset);
-    offset += bytes.length;
-  } while (offset < whole.length);
+    whole.set(block.bytes, offset);
+    offset += length;
+  }
   return whole;
 }
 

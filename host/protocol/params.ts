@@ -21,8 +21,8 @@ export function toQ32(value: number): bigint {
   if (!Number.isFinite(value) || Math.abs(value) >= 2 ** 31) {
     throw new MessageError(`parameter value ${value}: must be a number between −2^31 and 2^31`);
   }
-  const whole = Math.floor(value);
-  return (BigInt(whole) << 32n) + BigInt(Math.round((value - whole) * 2 ** 32));
+  // Scaling by a power of two is exact, and what is 2^53 or more is whole already.
+  return BigInt(Math.round(value * 2 ** 32));
 }
 
 /** Parameters by name, ready for the wire. */

@@ -33,7 +33,7 @@ export interface Answers {
   /** `total`: the region's length in all. */
   read: { bytes: Uint8Array; total: number };
   write: undefined;
-  /** The module's digest as `selfTest` returned it: a signed word. */
+  /** The module's digest, 0 … 2^32 − 1. */
   selfTest: number;
   message: undefined;
   status: State;
@@ -98,9 +98,13 @@ const writeArgs: { [V in Verb]: (args: RequestArgs[V]) => Entries } = {
 };
 
 const readArgs: { [V in Verb]: (fields: Fields) => WireArgs[V] } = {
-  start: (fields) => ({ seed: fields.uint32(2), params: readParams(fields), steps: fields.uint32(4) }),
+  start: (fields) => ({
+    seed: fields.uint32(2),
+    params: fields.has(3) ? readParams(fields) : [],
+    steps: fields.optional(4, fields.uint32) ?? 0,
+  }),
   pause: () => ({}),
-  resume: (fields) => ({ steps: fields.uint32(4) }),
+  resume: (fields) => ({ steps: fields.optional(4, fields.uint32) ?? 0 }),
   read: (fields) => ({
     region: fields.uint32(2),
     offset: fields.uint32(3),
@@ -110,7 +114,7 @@ const readArgs: { [V in Verb]: (fields: Fields) => WireArgs[V] } = {
     region: fields.uint32(2),
     offset: fields.uint32(3),
     bytes: fields.bytes(4),
-    last: fields.boolean(5),
+    last: fields.optional(5, fields.boolean) ?? false,
   }),
   selfTest: () => ({}),
   message: (fields) => ({ bytes: fields.bytes(2) }),
@@ -187,7 +191,7 @@ const readAnswer: { [V in Verb]: (fields: Fields) => Answers[V] } = {
   resume: () => undefined,
   read: (fields) => ({ bytes: fields.bytes(2), total: fields.uint32(3) }),
   write: () => undefined,
-  selfTest: (fields) => fields.word(2),
+  selfTest: (fields) => fields.word(2) >>> 0,
   message: () => undefined,
   status: (fields) => readState(fields.fields(2)),
 };
