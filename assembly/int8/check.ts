@@ -24,7 +24,7 @@ export const MAX_CONV: i32 = 1024;
 /** Largest element count of a flat argument and largest row pitch. */
 export const MAX_COUNT: i32 = 1 << 30;
 
-function between(fn: i32, code: i32, value: i32, lo: i32, hi: i32): void {
+export function within(fn: i32, code: i32, value: i32, lo: i32, hi: i32): void {
   if (value < lo) fail(code, fn, value, lo);
   if (value > hi) fail(code, fn, value, hi);
 }
@@ -53,8 +53,8 @@ export function scratchStruct(fn: i32, scratch: usize): void {
 
 /** Dimensions 1 … 32,767; row pitch w·c … 2^30. */
 export function tensorShape(fn: i32, t: usize): void {
-  for (let at = TENSOR_H; at <= TENSOR_C; at += 4) between(fn, BAD_SHAPE, field(t, at), 1, MAX_DIM);
-  between(fn, BAD_SHAPE, field(t, TENSOR_PITCH), field(t, TENSOR_W) * field(t, TENSOR_C), MAX_COUNT);
+  for (let at = TENSOR_H; at <= TENSOR_C; at += 4) within(fn, BAD_SHAPE, field(t, at), 1, MAX_DIM);
+  within(fn, BAD_SHAPE, field(t, TENSOR_PITCH), field(t, TENSOR_W) * field(t, TENSOR_C), MAX_COUNT);
 }
 
 /** Output length of a sliding window, 0 if the window does not fit once. */
@@ -65,10 +65,10 @@ function outputLength(input: i32, before: i32, after: i32, kernel: i32, stride: 
 
 /** Kernel, stride, dilation, padding, groups in range; the output's height and width are what they must be. */
 export function convShape(fn: i32, conv: usize, input: usize, output: usize): void {
-  for (let at = CONV_KERNEL_H; at <= CONV_DILATION_W; at += 4) between(fn, BAD_SHAPE, field(conv, at), 1, MAX_CONV);
-  for (let at = CONV_PAD_TOP; at <= CONV_PAD_RIGHT; at += 4) between(fn, BAD_SHAPE, field(conv, at), 0, MAX_CONV);
+  for (let at = CONV_KERNEL_H; at <= CONV_DILATION_W; at += 4) within(fn, BAD_SHAPE, field(conv, at), 1, MAX_CONV);
+  for (let at = CONV_PAD_TOP; at <= CONV_PAD_RIGHT; at += 4) within(fn, BAD_SHAPE, field(conv, at), 0, MAX_CONV);
   const groups = field(conv, CONV_GROUPS);
-  between(fn, BAD_SHAPE, groups, 1, MAX_DIM);
+  within(fn, BAD_SHAPE, groups, 1, MAX_DIM);
   if (field(input, TENSOR_C) % groups) fail(BAD_SHAPE, fn, field(input, TENSOR_C), groups);
   if (field(output, TENSOR_C) % groups) fail(BAD_SHAPE, fn, field(output, TENSOR_C), groups);
   const h = outputLength(
@@ -102,25 +102,25 @@ export function products(fn: i32, count: i64): void {
 
 /** Zero points are int8. */
 export function zeroPoints(fn: i32, quant: usize): void {
-  between(fn, BAD_QUANT, field(quant, QUANT_INPUT_ZERO), -128, 127);
-  between(fn, BAD_QUANT, field(quant, QUANT_OUTPUT_ZERO), -128, 127);
+  within(fn, BAD_QUANT, field(quant, QUANT_INPUT_ZERO), -128, 127);
+  within(fn, BAD_QUANT, field(quant, QUANT_OUTPUT_ZERO), -128, 127);
 }
 
 /** Everything that requantisation to [min, max] needs; `channels` are those of the output. */
 export function requantisation(fn: i32, quant: usize, channels: i32, min: i32, max: i32): void {
   const n = field(quant, QUANT_CHANNELS);
   if (n != 1 && n != channels) fail(BAD_QUANT, fn, n, channels);
-  between(fn, BAD_QUANT, field(quant, QUANT_ROUNDING), 0, 1);
+  within(fn, BAD_QUANT, field(quant, QUANT_ROUNDING), 0, 1);
   const lo = field(quant, QUANT_LO);
-  between(fn, BAD_QUANT, lo, min, max);
-  between(fn, BAD_QUANT, field(quant, QUANT_HI), lo, max);
+  within(fn, BAD_QUANT, lo, min, max);
+  within(fn, BAD_QUANT, field(quant, QUANT_HI), lo, max);
   const m = <usize>field(quant, QUANT_MULTIPLIER);
   const s = <usize>field(quant, QUANT_SHIFT);
   pointer(fn, m, <u64>n << 2, 4);
   pointer(fn, s, <u64>n << 2, 4);
   for (let i: usize = 0, end = <usize>n << 2; i < end; i += 4) {
-    between(fn, BAD_QUANT, load<i32>(m + i), MANTISSA_MIN, i32.MAX_VALUE);
-    between(fn, BAD_QUANT, load<i32>(s + i), 1, 62);
+    within(fn, BAD_QUANT, load<i32>(m + i), MANTISSA_MIN, i32.MAX_VALUE);
+    within(fn, BAD_QUANT, load<i32>(s + i), 1, 62);
   }
 }
 
@@ -133,12 +133,12 @@ export function scratchSize(fn: i32, scratch: usize, need: i64): void {
 
 /** Element count of a flat argument: 0 … 2^30. */
 export function count(fn: i32, n: i32): void {
-  between(fn, BAD_SHAPE, n, 0, MAX_COUNT);
+  within(fn, BAD_SHAPE, n, 0, MAX_COUNT);
 }
 
 /** A zero point given as a number. */
 export function int8(fn: i32, zero: i32): void {
-  between(fn, BAD_QUANT, zero, -128, 127);
+  within(fn, BAD_QUANT, zero, -128, 127);
 }
 
 /** Alignment, then range, of one pointer. */

@@ -3,11 +3,15 @@
 import * as absMax from "./abs-max";
 import * as conv from "./conv2d";
 import * as convGradInput from "./conv2d-grad-input";
+import * as learning from "./conv2d-learn";
 import * as convGradWeight from "./conv2d-grad-weight";
+import * as masters from "./masters";
 import * as pool from "./max-pool2d";
 import * as rectifier from "./relu";
 import * as requantizer from "./requantize";
+import * as requantizer32 from "./requantize32";
 import * as sgd from "./sgd-update";
+import * as loss from "./softmax-cross-entropy";
 
 @external("octomote_int8_1", "conv2d")
 declare function nativeConv2d(
@@ -50,6 +54,27 @@ declare function nativeRelu(x: usize, n: i32, zero: i32, y: usize): void;
 
 @external("octomote_int8_1", "reluGrad")
 declare function nativeReluGrad(y: usize, n: i32, zero: i32, e: usize): void;
+
+@external("octomote_int8_1", "requantize32")
+declare function nativeRequantize32(quant: usize, x: usize, n: i32, first: i32, y: usize): void;
+
+@external("octomote_int8_1", "sgdUpdate32")
+declare function nativeSgdUpdate32(quant: usize, x: usize, n: i32, first: i32, y: usize): void;
+
+@external("octomote_int8_1", "conv2dLearn")
+declare function nativeConv2dLearn(
+  scratch: usize, conv: usize, quant: usize, xT: usize, x: usize, eT: usize, e: usize,
+  workspace: usize, elements: i32, weightQuant: usize, w16: usize, w8: usize, biasQuant: usize, bias: usize,
+): i32;
+
+@external("octomote_int8_1", "drawMasters")
+declare function nativeDrawMasters(key: u32, bound: i32, shift: i32, n: i32, w16: usize): void;
+
+@external("octomote_int8_1", "weightsOf")
+declare function nativeWeightsOf(w16: usize, n: i32, halve: i32, w8: usize): void;
+
+@external("octomote_int8_1", "softmaxCrossEntropy")
+declare function nativeSoftmaxCrossEntropy(quant: usize, logits: usize, n: i32, label: i32, errors: usize): i32;
 
 @inline
 export function conv2d(
@@ -121,4 +146,49 @@ export function relu(x: usize, n: i32, zero: i32, y: usize): void {
 export function reluGrad(y: usize, n: i32, zero: i32, e: usize): void {
   if (isDefined(OCTOMOTE_DEVICE)) nativeReluGrad(y, n, zero, e);
   else rectifier.reluGrad(y, n, zero, e);
+}
+
+@inline
+export function requantize32(quant: usize, x: usize, n: i32, first: i32, y: usize): void {
+  if (isDefined(OCTOMOTE_DEVICE)) nativeRequantize32(quant, x, n, first, y);
+  else requantizer32.requantize32(quant, x, n, first, y);
+}
+
+@inline
+export function sgdUpdate32(quant: usize, x: usize, n: i32, first: i32, y: usize): void {
+  if (isDefined(OCTOMOTE_DEVICE)) nativeSgdUpdate32(quant, x, n, first, y);
+  else requantizer32.sgdUpdate32(quant, x, n, first, y);
+}
+
+@inline
+export function conv2dLearn(
+  scratch: usize, params: usize, quant: usize, xT: usize, x: usize, eT: usize, e: usize,
+  workspace: usize, elements: i32, weightQuant: usize, w16: usize, w8: usize, biasQuant: usize, bias: usize,
+): i32 {
+  return isDefined(OCTOMOTE_DEVICE)
+    ? nativeConv2dLearn(
+      scratch, params, quant, xT, x, eT, e, workspace, elements, weightQuant, w16, w8, biasQuant, bias,
+    )
+    : learning.conv2dLearn(
+      scratch, params, quant, xT, x, eT, e, workspace, elements, weightQuant, w16, w8, biasQuant, bias,
+    );
+}
+
+@inline
+export function drawMasters(key: u32, bound: i32, shift: i32, n: i32, w16: usize): void {
+  if (isDefined(OCTOMOTE_DEVICE)) nativeDrawMasters(key, bound, shift, n, w16);
+  else masters.drawMasters(key, bound, shift, n, w16);
+}
+
+@inline
+export function weightsOf(w16: usize, n: i32, halve: i32, w8: usize): void {
+  if (isDefined(OCTOMOTE_DEVICE)) nativeWeightsOf(w16, n, halve, w8);
+  else masters.weightsOf(w16, n, halve, w8);
+}
+
+@inline
+export function softmaxCrossEntropy(quant: usize, logits: usize, n: i32, label: i32, errors: usize): i32 {
+  return isDefined(OCTOMOTE_DEVICE)
+    ? nativeSoftmaxCrossEntropy(quant, logits, n, label, errors)
+    : loss.softmaxCrossEntropy(quant, logits, n, label, errors);
 }

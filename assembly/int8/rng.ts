@@ -2,8 +2,6 @@
 // skipped elements and native twins change no other draw.
 
 /** Finaliser of 32 bits ("lowbias32", C. Wellons): every input bit reaches every output bit. */
-// @ts-ignore: decorator
-@inline
 export function fin(x: u32): u32 {
   x ^= x >> 16;
   x *= 0x7feb352d;

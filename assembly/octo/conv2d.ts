@@ -3,9 +3,9 @@
 import { allocate } from "../device/arena";
 import * as int8 from "../int8/intrinsics";
 import { MAX_DIM } from "../int8/check";
-import { requantizeValue, nearest, stochastic } from "../int8/requantize-value";
-import { draw, drawKey } from "../int8/rng";
-import { MASTER_MAX, weightOf } from "../int8/sgd-update";
+import { BIAS_MAX } from "../int8/requantize32";
+import { drawKey } from "../int8/rng";
+import { MASTER_MAX } from "../int8/sgd-update";
 import { CONV2D, DENSE, Layer, tensorOf, windowLength, windowOf } from "./layer";
 import { Scale } from "./scale";
 import { ERROR_DRAWS, BIAS_DRAWS, INITIAL_DRAWS, Trainer, UPDATE_DRAWS } from "./trainer";
@@ -13,8 +13,6 @@ import * as work from "./workspace";
 
 /** Biases are Q20: ±2,048 in steps of 10⁻⁶. */
 const BIAS_BITS: i32 = 20;
-/** In accumulator units a bias stays within 2^30, so that it leaves room for 2^30 of products. */
-const BIAS_MAX: i32 = 1 << 30;
 /** State: range (u64 Q32.32), weight exponent (i32), zero (i32), then masters and biases. */
 const STATE_HEADER: i32 = 16;
 
@@ -107,23 +105,15 @@ export class Conv2d extends Layer {
     const exponent = 32 - <i32>clz(bound) - 22;
     this.exponent = exponent;
     this.range = (<u64>4) << 32;
+    // master unit 2^(exponent − 8), bound 2^−16, draw 2^−15
     const key = drawKey(seed, 0, (this.index << 2) | INITIAL_DRAWS);
-    // master unit 2^(exponent − 8), bound 2^−16, draw 2^−15: |draw − 2^15|·bound ≤ 2^15·2^18
-    const shift = exponent + 23;
-    const n = this.count;
-    for (let i = 0; i < n; ++i) {
-      const value = (<i64>(<i32>draw(key, i) - 32768) * bound) >> shift;
-      store<i16>(this.masters + (<usize>i << 1), <i32>value);
-    }
+    int8.drawMasters(key, bound, exponent + 23, this.count, this.masters);
     this.restore();
   }
 
   restore(): void {
     this.scale.set(this.range, -39);
-    const n = <usize>this.count;
-    for (let i: usize = 0; i < n; ++i) {
-      store<i8>(this.weights + i, weightOf(load<i16>(this.masters + (i << 1))));
-    }
+    int8.weightsOf(this.masters, this.count, 0, this.weights);
   }
 
   forward(input: Layer): void {
@@ -131,13 +121,8 @@ export class Conv2d extends Layer {
     unit.e += this.exponent;
     const factor = work.factor;
     factor.set(1, -BIAS_BITS).divide(unit);
-    const m = factor.multiplier;
-    const s = factor.shift;
-    const r = nearest(s);
-    for (let o: usize = 0; o < <usize>this.filters << 2; o += 4) {
-      const bias = factor.vanishes ? 0 : requantizeValue(load<i32>(this.biases + o), m, s, r, 0, -BIAS_MAX, BIAS_MAX);
-      store<i32>(this.offsets + o, bias);
-    }
+    work.requantiseBy(factor, -BIAS_MAX, BIAS_MAX);
+    int8.requantize32(work.quant, this.biases, this.filters, 0, this.offsets);
     if (this.logits) work.keepAccumulators();
     else work.requantiseBy(factor.copy(unit).divide(this.scale), this.rectified ? 0 : -127, 127);
     int8.conv2d(
@@ -149,7 +134,6 @@ export class Conv2d extends Layer {
   backward(input: Layer, trainer: Trainer): void {
     const error = trainer.error;
     const scale = trainer.scale;
-    const factor = work.factor;
     const step = trainer.stepFactor.copy(trainer.rate).multiply(scale);
     if (this.passesError) {
       // before the weights move: the error of the input
@@ -159,61 +143,33 @@ export class Conv2d extends Layer {
       scale.e += this.exponent;
       trainer.quantiseError(work.gradients, input.size, (this.index << 2) | ERROR_DRAWS);
     }
-    this.learn(input, trainer, error, step, factor);
+    this.learn(input, trainer, error, step);
   }
 
-  /** Weight and bias gradients, a few output channels at a time as the workspace allows, and their update. */
-  private learn(input: Layer, trainer: Trainer, error: usize, step: Scale, factor: Scale): void {
-    const fanIn = this.fanIn;
-    const updateKey = trainer.key((this.index << 2) | UPDATE_DRAWS);
-    const biasKey = trainer.key((this.index << 2) | BIAS_DRAWS);
-    const atOnce = work.gradientCount / (fanIn + 1);
-    let clamped = 0;
-    for (let c0 = 0; c0 < this.filters; c0 += atOnce) {
-      const c1 = min(c0 + atOnce, this.filters);
-      const n = (c1 - c0) * fanIn;
-      const dw = work.gradients;
-      const db = dw + (<usize>n << 2);
-      int8.conv2dGradWeight(
-        work.scratch, this.conv, work.quant, this.inputTensor, input.y, this.tensor, error, c0, c1, dw, db,
-      );
-      // bias step: rate · error scale in units of 2^−20
-      factor.copy(step);
-      factor.e += BIAS_BITS;
-      if (!factor.vanishes) {
-        const m = factor.multiplier;
-        const s = factor.shift;
-        for (let o = c0; o < c1; ++o) {
-          const at = this.biases + (<usize>o << 2);
-          const sum = load<i32>(db + (<usize>(o - c0) << 2));
-          const r = stochastic(s, biasKey, o);
-          // both are within ±2^30, so the difference fits i32
-          const bias = load<i32>(at) - requantizeValue(sum, m, s, r, 0, -BIAS_MAX, BIAS_MAX);
-          store<i32>(at, max(min(bias, BIAS_MAX), -BIAS_MAX));
-        }
-      }
-      // weight step: rate · error scale · input scale in units of 2^(exponent − 8)
-      factor.copy(step).multiply(input.scale);
-      factor.e += 8 - this.exponent;
-      if (factor.vanishes) continue;
-      work.requantiseRandomly(factor, -MASTER_MAX, MASTER_MAX, updateKey);
-      const first = c0 * fanIn;
-      clamped += int8.sgdUpdate(
-        work.quant, dw, n, first, this.masters + (<usize>first << 1), this.weights + <usize>first,
-      );
-    }
-    if (clamped) {
-      trainer.saturated += clamped;
-      this.widen();
-    }
-  }
-
-  /** A weight has reached the edge: doubles the unit and halves all masters, rounding halves upwards. */
-  private widen(): void {
+  /** Moves weights and biases against their gradients; a step too small for any draw moves nothing. */
+  private learn(input: Layer, trainer: Trainer, error: usize, step: Scale): void {
+    const draws = this.index << 2;
+    // bias step: rate · error scale in units of 2^−20
+    const factor = work.factor.copy(step);
+    factor.e += BIAS_BITS;
+    const biasQuant = work.biasQuant;
+    const biases = factor.vanishes ? 0 : biasQuant;
+    work.fill(biasQuant, factor, -BIAS_MAX, BIAS_MAX, trainer.key(draws | BIAS_DRAWS));
+    // weight step: rate · error scale · input scale in units of 2^(exponent − 8)
+    factor.copy(step).multiply(input.scale);
+    factor.e += 8 - this.exponent;
+    if (factor.vanishes) return;
+    const quant = work.quant;
+    work.fill(quant, factor, -MASTER_MAX, MASTER_MAX, trainer.key(draws | UPDATE_DRAWS));
+    const clamped = int8.conv2dLearn(
+      work.scratch, this.conv, quant, this.inputTensor, input.y, this.tensor, error, work.gradients,
+      work.gradientCount, quant, this.masters, this.weights, biases, this.biases,
+    );
+    if (!clamped) return;
+    // a weight has reached the edge: the unit doubles and all masters are halved
+    trainer.saturated += clamped;
     this.exponent = this.exponent + 1;
-    const end = this.masters + (<usize>this.count << 1);
-    for (let at = this.masters; at < end; at += 2) store<i16>(at, (<i32>load<i16>(at) + 1) >> 1);
-    this.restore();
+    int8.weightsOf(this.masters, this.count, 1, this.weights);
   }
 
   adapt(input: Layer, first: bool): void {

@@ -10,7 +10,6 @@ import * as int8 from "../int8/intrinsics";
 import { drawKey } from "../int8/rng";
 import { Model } from "./model";
 import { Scale } from "./scale";
-import { softmaxCrossEntropy } from "./softmax-cross-entropy";
 import * as work from "./workspace";
 
 /** A tensor's draws: layer index << 2 | purpose (DESIGN §2, tensor id). */
@@ -20,6 +19,9 @@ export const BIAS_DRAWS: i32 = 2;
 export const ERROR_DRAWS: i32 = 3;
 /** Draws of the loss's error: an id that no layer has. */
 const LOSS_DRAWS: i32 = -1;
+
+/** log2(e) in Q30. */
+const LOG2_E: u64 = 1549082005;
 
 /** Options of a trainer; decimals become fixed-point constants when they are written with param() or fixed(). */
 export class TrainerOptions {
@@ -83,7 +85,7 @@ export class Trainer {
     if (!most) return;
     const ratio = this.ratio.set(127, 0).divide(work.factor.set(most, 0));
     this.scale.divide(ratio);
-    work.requantiseRandomly(ratio, -127, 127, this.key(tensor));
+    work.fill(work.quant, ratio, -127, 127, this.key(tensor));
     int8.requantize(work.quant, errors, n, 0, this.spare);
     this.swap();
   }
@@ -100,7 +102,9 @@ export class Trainer {
 
     const logits = model.last;
     this.scale.set(1, -16);
-    const loss = softmaxCrossEntropy(logits.y, classes, label, logits.scale, work.factor, work.gradients);
+    // logits in Q16, base 2
+    work.requantiseBy(work.factor.set(LOG2_E, -30 + 16).multiply(logits.scale), 0, 0);
+    const loss = int8.softmaxCrossEntropy(work.quant, logits.y, classes, label, work.gradients);
     this.loss += (loss - this.loss) / min(++this.seen, 128);
     this.schedule(steps);
     this.quantiseError(work.gradients, classes, LOSS_DRAWS);

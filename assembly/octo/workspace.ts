@@ -9,6 +9,8 @@ let gradientNeed: i32 = 0;
 
 /** Quantisation struct; its one multiplier and one shift follow it. */
 export let quant: usize = 0;
+/** A second one, for biases. */
+export let biasQuant: usize = 0;
 export let scratch: usize = 0;
 /** int32 workspace and how many elements it holds. */
 export let gradients: usize = 0;
@@ -26,12 +28,19 @@ export function needGradients(elements: i32): void {
   gradientNeed = max(gradientNeed, elements);
 }
 
+/** A quantisation struct with its one multiplier and one shift behind it. */
+function quantOf(): usize {
+  const quant = allocate(QUANT_BYTES + 8);
+  store<i32>(quant, QUANT_BYTES);
+  store<i32>(quant, <i32>quant + QUANT_BYTES + 4, 24);
+  store<i32>(quant, 1, 28);
+  return quant;
+}
+
 export function reserve(): void {
   factor = changetype<Scale>(allocate(8));
-  quant = allocate(QUANT_BYTES + 8);
-  store<i32>(quant, QUANT_BYTES);
-  store<i32>(quant, 1, 28);
-  store<i32>(quant, <i32>quant + QUANT_BYTES + 4, 24);
+  quant = quantOf();
+  biasQuant = quantOf();
   scratch = allocate(SCRATCH_BYTES);
   store<i32>(scratch, SCRATCH_BYTES);
   store<i32>(scratch, <i32>allocate(scratchNeed), 4);
@@ -40,21 +49,21 @@ export function reserve(): void {
   gradientCount = gradientNeed;
 }
 
-/** Prepares `quant` to multiply by `factor`, rounding to nearest. */
-export function requantiseBy(by: Scale, lo: i32, hi: i32): void {
+/** Fills a quantisation struct of this file: factor, range, stochastic rounding by the draws of `key`. */
+export function fill(quant: usize, by: Scale, lo: i32, hi: i32, key: u32): void {
   store<i32>(quant, lo, 12);
   store<i32>(quant, hi, 16);
   store<i32>(quant, <i32>quant + QUANT_BYTES, 20);
-  store<i32>(quant, 0, 32);
-  store<i32>(quant + QUANT_BYTES, by.multiplier);
-  store<i32>(quant + QUANT_BYTES, by.shift, 4);
-}
-
-/** The same with stochastic rounding by the draws of `key`. */
-export function requantiseRandomly(by: Scale, lo: i32, hi: i32, key: u32): void {
-  requantiseBy(by, lo, hi);
   store<i32>(quant, 1, 32);
   store<i32>(quant, key, 36);
+  store<i32>(quant, by.multiplier, QUANT_BYTES);
+  store<i32>(quant, by.shift, QUANT_BYTES + 4);
+}
+
+/** Prepares `quant` to multiply by a factor, rounding to nearest. */
+export function requantiseBy(by: Scale, lo: i32, hi: i32): void {
+  fill(quant, by, lo, hi, 0);
+  store<i32>(quant, 0, 32);
 }
 
 /** Asks a convolution for its int32 accumulators. */

@@ -18,6 +18,12 @@ export const ALLOWED_IMPORTS: Readonly<Record<string, readonly string[]>> = {
     "maxPool2dGrad",
     "relu",
     "reluGrad",
+    "requantize32",
+    "sgdUpdate32",
+    "conv2dLearn",
+    "drawMasters",
+    "weightsOf",
+    "softmaxCrossEntropy",
   ],
 };
 
