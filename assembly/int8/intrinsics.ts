@@ -13,67 +13,67 @@ import * as requantizer32 from "./requantize32";
 import * as sgd from "./sgd-update";
 import * as loss from "./softmax-cross-entropy";
 
-@external("octomote_int8_1", "conv2d")
+@external("octo_int8_1", "conv2d")
 declare function nativeConv2d(
   scratch: usize, conv: usize, quant: usize, xT: usize, x: usize, w: usize, bias: usize, yT: usize, y: usize,
 ): void;
 
-@external("octomote_int8_1", "conv2dGradInput")
+@external("octo_int8_1", "conv2dGradInput")
 declare function nativeConv2dGradInput(
   scratch: usize, conv: usize, eT: usize, e: usize, w: usize, dxT: usize, dx: usize,
 ): void;
 
-@external("octomote_int8_1", "conv2dGradWeight")
+@external("octo_int8_1", "conv2dGradWeight")
 declare function nativeConv2dGradWeight(
   scratch: usize, conv: usize, quant: usize, xT: usize, x: usize, eT: usize, e: usize,
   c0: i32, c1: i32, dw: usize, db: usize,
 ): void;
 
-@external("octomote_int8_1", "absMaxS8")
+@external("octo_int8_1", "absMaxS8")
 declare function nativeAbsMaxS8(x: usize, n: i32): i32;
 
-@external("octomote_int8_1", "absMaxS32")
+@external("octo_int8_1", "absMaxS32")
 declare function nativeAbsMaxS32(x: usize, n: i32): i32;
 
-@external("octomote_int8_1", "requantize")
+@external("octo_int8_1", "requantize")
 declare function nativeRequantize(quant: usize, x: usize, n: i32, first: i32, y: usize): void;
 
-@external("octomote_int8_1", "sgdUpdate")
+@external("octo_int8_1", "sgdUpdate")
 declare function nativeSgdUpdate(quant: usize, dw: usize, n: i32, first: i32, w16: usize, w8: usize): i32;
 
-@external("octomote_int8_1", "maxPool2d")
+@external("octo_int8_1", "maxPool2d")
 declare function nativeMaxPool2d(conv: usize, xT: usize, x: usize, yT: usize, y: usize): void;
 
-@external("octomote_int8_1", "maxPool2dGrad")
+@external("octo_int8_1", "maxPool2dGrad")
 declare function nativeMaxPool2dGrad(
   conv: usize, xT: usize, x: usize, eT: usize, e: usize, dxT: usize, dx: usize,
 ): void;
 
-@external("octomote_int8_1", "relu")
+@external("octo_int8_1", "relu")
 declare function nativeRelu(x: usize, n: i32, zero: i32, y: usize): void;
 
-@external("octomote_int8_1", "reluGrad")
+@external("octo_int8_1", "reluGrad")
 declare function nativeReluGrad(y: usize, n: i32, zero: i32, e: usize): void;
 
-@external("octomote_int8_1", "requantize32")
+@external("octo_int8_1", "requantize32")
 declare function nativeRequantize32(quant: usize, x: usize, n: i32, first: i32, y: usize): void;
 
-@external("octomote_int8_1", "sgdUpdate32")
+@external("octo_int8_1", "sgdUpdate32")
 declare function nativeSgdUpdate32(quant: usize, x: usize, n: i32, first: i32, y: usize): void;
 
-@external("octomote_int8_1", "conv2dLearn")
+@external("octo_int8_1", "conv2dLearn")
 declare function nativeConv2dLearn(
   scratch: usize, conv: usize, quant: usize, xT: usize, x: usize, eT: usize, e: usize,
   workspace: usize, elements: i32, weightQuant: usize, w16: usize, w8: usize, biasQuant: usize, bias: usize,
 ): i32;
 
-@external("octomote_int8_1", "drawMasters")
+@external("octo_int8_1", "drawMasters")
 declare function nativeDrawMasters(key: u32, bound: i32, shift: i32, n: i32, w16: usize): void;
 
-@external("octomote_int8_1", "weightsOf")
+@external("octo_int8_1", "weightsOf")
 declare function nativeWeightsOf(w16: usize, n: i32, halve: i32, w8: usize): void;
 
-@external("octomote_int8_1", "softmaxCrossEntropy")
+@external("octo_int8_1", "softmaxCrossEntropy")
 declare function nativeSoftmaxCrossEntropy(quant: usize, logits: usize, n: i32, label: i32, errors: usize): i32;
 
 @inline

@@ -11,7 +11,7 @@ export class AdmissionError extends Error {
 export interface Admitted {
   /** Compiled module, ready to instantiate. */
   module: WebAssembly.Module;
-  /** Import modules used, e.g. `octomote_1`, `octomote_int8_1`. */
+  /** Import modules used, e.g. `octomote_1`, `octo_int8_1`. */
   imports: string[];
 }
 

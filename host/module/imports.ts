@@ -6,7 +6,7 @@ export const HOST_MODULE = "octomote_1";
 /** Allowed names per import module; anything else is refused at admission. */
 export const ALLOWED_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   [HOST_MODULE]: ["fail", "sensorRead", "publish", "log", "clock"],
-  octomote_int8_1: [
+  octo_int8_1: [
     "conv2d",
     "conv2dGradInput",
     "conv2dGradWeight",
