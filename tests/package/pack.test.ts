@@ -1,7 +1,7 @@
 // Octomote as somebody installs it: packed, and installed in a project of its own with plain npm, without our .npmrc.
 import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { delimiter, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { ModuleHost } from "../../host/module/module-host.ts";
 import { readmeApp } from "../support/readme.ts";
@@ -11,15 +11,19 @@ import { writeTree } from "../support/tree.ts";
 
 const LIMIT_MS = 240_000;
 
-/** npm hands its settings down to what it runs; ours must not reach the other project. */
-const PLAIN = Object.fromEntries(
-  readFileSync(".npmrc", "utf8")
-    .split("\n")
-    .filter((line) => /^[a-z]/.test(line))
-    .map((line) => `npm_config_${line.slice(0, line.indexOf("=")).replaceAll("-", "_")}`)
-    .concat("npm_config_local_prefix", "INIT_CWD", "NODE_ENV")
-    .map((name) => [name, undefined]),
-);
+/** npm hands its settings down to what it runs, and node_modules/.bin, where another npm may lie: not to this project. */
+const PLAIN: Record<string, string | undefined> = {
+  PATH: process.env.PATH?.split(delimiter)
+    .filter((folder) => !folder.includes("node_modules"))
+    .join(delimiter),
+  NODE_ENV: undefined,
+  INIT_CWD: undefined,
+  npm_config_local_prefix: undefined,
+};
+for (const line of readFileSync(".npmrc", "utf8").split("\n")) {
+  const name = /^([a-z-]+)=/.exec(line)?.[1];
+  if (name !== undefined) PLAIN[`npm_config_${name.replaceAll("-", "_")}`] = undefined;
+}
 
 function run(file: string, args: string[], cwd: string): Promise<ProgramResult> {
   return runProgram(file, args, { cwd, env: PLAIN, limitMs: LIMIT_MS });
@@ -45,12 +49,16 @@ describe.skipIf(!online)("the packed package, installed elsewhere", () => {
 
   beforeAll(async () => {
     folder = mkdtempSync(join(tmpdir(), "octomote-package-"));
-    const packed = await run("npm", ["pack", "--silent", "--pack-destination", folder], process.cwd());
+    const packed = await run(
+      "npm",
+      ["pack", "--loglevel=error", "--pack-destination", folder],
+      process.cwd(),
+    );
     expect(packed, packed.output).toMatchObject({ code: 0 });
     const tarball = readdirSync(folder).find((name) => name.endsWith(".tgz")) ?? "";
     writeTree(folder, {
       "package.json": JSON.stringify({ name: "my-sensor", private: true, type: "module" }),
-      "kitchen.ts": readmeApp(),
+      "my-sensor.ts": readmeApp(),
     });
     const args = ["install", "--prefer-offline", "--no-audit", "--no-fund", `./${tarball}`];
     const installed = await run("npm", args, folder);
@@ -96,9 +104,13 @@ describe.skipIf(!online)("the packed package, installed elsewhere", () => {
   });
 
   it("compiles the README's app, which learns", async () => {
-    const built = await run("npx", ["--no-install", "octomote", "build", "kitchen.ts"], folder);
+    const built = await run(
+      "npx",
+      ["--no-install", "octomote", "build", "--app", "my-sensor.ts", "--modules-only"],
+      folder,
+    );
     expect(built, built.output).toMatchObject({ code: 0 });
-    const wasm = readFileSync(join(folder, "build/portable/kitchen.wasm"));
+    const wasm = readFileSync(join(folder, "build/portable/my-sensor.wasm"));
     const data = new Int8Array(28 * 28).map((_, i) => (i * 7) % 128);
     const module = await ModuleHost.load(wasm, {
       sensor: () => ({ data, h: 28, w: 28, c: 1, label: 2, heldOut: false }),
