@@ -13,6 +13,7 @@ import {
   encodeState,
   type Hello,
   type LogMessage,
+  MAX_FEATURES,
   type State,
 } from "../protocol/messages.ts";
 import {
@@ -118,9 +119,11 @@ export class DeviceEndpoint {
     this.#stream(FrameType.log, encodeLog(message));
   }
 
-  /** @throws MessageError if the bytes do not fit a frame. */
-  features(bytes: Uint8Array): void {
+  /** False if the bytes do not fit a frame: at most MAX_FEATURES. */
+  features(bytes: Uint8Array): boolean {
+    if (bytes.length > MAX_FEATURES) return false;
     this.#stream(FrameType.features, encodeFeatures(bytes));
+    return true;
   }
 
   #end(): void {

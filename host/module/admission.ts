@@ -25,7 +25,9 @@ export async function admit(wasm: BufferSource): Promise<Admitted> {
   try {
     module = await WebAssembly.compile(bytes as BufferSource);
   } catch (error) {
-    throw new AdmissionError(`not a valid WebAssembly module (${(error as Error).message}); build it with \`octomote build\``);
+    throw new AdmissionError(
+      `not a valid WebAssembly module (${(error as Error).message}); build it with \`octomote build\``,
+    );
   }
   const used = new Set<string>();
   for (const { module: from, name, kind } of WebAssembly.Module.imports(module)) {

@@ -28,7 +28,16 @@ export const ALLOWED_IMPORTS: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** Exports that a module must have. */
-export const REQUIRED_EXPORTS = ["memory", "abi", "config", "initialize", "init", "step", "selfTest", "restore"] as const;
+export const REQUIRED_EXPORTS = [
+  "memory",
+  "abi",
+  "config",
+  "initialize",
+  "init",
+  "step",
+  "selfTest",
+  "restore",
+] as const;
 
 /** ABI version that this host speaks. */
 export const ABI_VERSION = 1;

@@ -1,5 +1,6 @@
 // Runs a module in Node and in browsers: the same binaries as on a device, the same bits (docs/abi.md).
 import { instantiate } from "@assemblyscript/loader";
+import { encodeParams, type Param } from "../protocol/params.ts";
 import { admit } from "./admission.ts";
 import { ABI_VERSION, HOST_MODULE } from "./imports.ts";
 
@@ -20,13 +21,14 @@ export interface ModuleHostOptions {
   limit?: number;
   /** Seed of all draws; default 0. */
   seed?: number;
-  /** Values of the app's `param(name, …)`: at most eight. */
-  params?: Readonly<Record<string, number>>;
+  /** Values of the app's `param(name, …)`, by name or as a request carries them: at most eight. */
+  params?: Readonly<Record<string, number>> | readonly Param[];
   /** `intrinsics.wasm`, which a device module needs. */
   intrinsics?: BufferSource;
   /** The sensor: called once per step. */
   sensor?: () => Sample | null;
-  publish?(channel: number, bytes: Uint8Array): void;
+  /** What the app publishes; false refuses it. */
+  publish?(channel: number, bytes: Uint8Array): unknown;
   log?(level: number, text: string): void;
   clock?(): bigint;
 }
@@ -61,24 +63,23 @@ interface ModuleExports {
 }
 
 /** Byte offsets in the configuration block. */
-const CONFIG = { limit: 4, seed: 8, inbox: 12, inboxBytes: 16, state: 20, stateBytes: 24, used: 28, params: 32, entries: 40 };
+const CONFIG = {
+  limit: 4,
+  seed: 8,
+  inbox: 12,
+  inboxBytes: 16,
+  state: 20,
+  stateBytes: 24,
+  used: 28,
+  params: 32,
+  entries: 40,
+};
 const MAX_PARAMS = 8;
 /** Byte offsets in a frame struct. */
 const FRAME = { data: 4, capacity: 8, h: 12, w: 16, c: 20, label: 24, flags: 28, sequence: 32 };
 
-/** FNV-1a of an ASCII name: how parameters are addressed. */
-export function fnv1a(name: string): number {
-  let hash = 0x811c9dc5;
-  for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ (name.charCodeAt(i) & 255), 0x01000193);
-  return hash >>> 0;
-}
-
-/** A number in Q32.32, rounded to nearest. */
-export function toFixed(value: number): bigint {
-  if (!Number.isFinite(value) || Math.abs(value) >= 2 ** 31) {
-    throw new RangeError(`${value} is no parameter value; it must lie within ±2^31`);
-  }
-  return BigInt(Math.round(value * 2 ** 32));
+function isWire(params: Readonly<Record<string, number>> | readonly Param[]): params is readonly Param[] {
+  return Array.isArray(params);
 }
 
 export class ModuleHost {
@@ -102,12 +103,14 @@ export class ModuleHost {
     const { module, imports } = await admit(wasm);
     let host: ModuleHost | undefined;
     const self = (): ModuleHost => host as ModuleHost;
-    const fail = (code: number, where: number, got: number, want: number): never => self().fail(code, where, got, want);
+    const fail = (code: number, where: number, got: number, want: number): never =>
+      self().fail(code, where, got, want);
     const table: Record<string, Record<string, unknown>> = {
       [HOST_MODULE]: {
         fail,
         sensorRead: (frame: number) => self().sensorRead(frame),
-        publish: (channel: number, pointer: number, length: number) => self().publish(channel, pointer, length),
+        publish: (channel: number, pointer: number, length: number) =>
+          self().publish(channel, pointer, length),
         log: (level: number, pointer: number, units: number) => self().log(level, pointer, units),
         clock: () => options.clock?.() ?? 0n,
       },
@@ -117,7 +120,9 @@ export class ModuleHost {
     for (const { module: from, name } of WebAssembly.Module.imports(module)) {
       if (from === HOST_MODULE) continue;
       if (!options.intrinsics) {
-        throw new Error(`this is a device module (it imports ${from}); pass intrinsics.wasm, or run the portable build`);
+        throw new Error(
+          `this is a device module (it imports ${from}); pass intrinsics.wasm, or run the portable build`,
+        );
       }
       table[from] ??= {};
       table[from][name] = (...values: number[]) => intrinsics?.[name]?.(...values);
@@ -126,7 +131,8 @@ export class ModuleHost {
     const exports = instance.exports as unknown as ModuleExports;
     host = new ModuleHost(exports, imports, options);
     const version = exports.abi();
-    if (version !== ABI_VERSION) throw new Error(`the module speaks ABI ${version}, this host ${ABI_VERSION}; build it again`);
+    if (version !== ABI_VERSION)
+      throw new Error(`the module speaks ABI ${version}, this host ${ABI_VERSION}; build it again`);
     const limit = Math.min(options.limit ?? Number.POSITIVE_INFINITY, exports.memory.buffer.byteLength);
     host.configure(limit);
     if (options.intrinsics) {
@@ -145,12 +151,14 @@ export class ModuleHost {
     const at = this.exports.config();
     view.setUint32(at + CONFIG.limit, limit, true);
     view.setUint32(at + CONFIG.seed, this.options.seed ?? 0, true);
-    const params = Object.entries(this.options.params ?? {});
-    if (params.length > MAX_PARAMS) throw new RangeError(`${params.length} parameters; a module takes ${MAX_PARAMS}`);
+    const given = this.options.params ?? {};
+    const params = isWire(given) ? given : encodeParams(given);
+    if (params.length > MAX_PARAMS)
+      throw new RangeError(`${params.length} parameters; a module takes ${MAX_PARAMS}`);
     view.setUint32(at + CONFIG.params, params.length, true);
-    params.forEach(([name, value], i) => {
-      view.setUint32(at + CONFIG.entries + 16 * i, fnv1a(name), true);
-      view.setBigInt64(at + CONFIG.entries + 16 * i + 8, toFixed(value), true);
+    params.forEach(([hash, value], i) => {
+      view.setUint32(at + CONFIG.entries + 16 * i, hash, true);
+      view.setBigInt64(at + CONFIG.entries + 16 * i + 8, value, true);
     });
   }
 
@@ -170,12 +178,18 @@ export class ModuleHost {
     return this.call(() => this.exports.selfTest()) >>> 0;
   }
 
+  /** Most bytes that `message` takes; 0 if the app takes none. */
+  get inbox(): number {
+    return this.exports.message ? this.word(CONFIG.inboxBytes) : 0;
+  }
+
   /** Hands bytes to the app's `message`. */
   message(bytes: Uint8Array): void {
     const receive = this.exports.message;
     if (!receive) throw new Error("this app takes no messages: it exports no `message`");
     const capacity = this.word(CONFIG.inboxBytes);
-    if (bytes.length > capacity) throw new RangeError(`message of ${bytes.length} bytes; the app's inbox holds ${capacity}`);
+    if (bytes.length > capacity)
+      throw new RangeError(`message of ${bytes.length} bytes; the app's inbox holds ${capacity}`);
     this.bytes(this.word(CONFIG.inbox), bytes.length).set(bytes);
     this.call(() => receive(bytes.length));
   }
@@ -188,7 +202,8 @@ export class ModuleHost {
   /** Puts a learned state back. @throws RangeError, ModuleTrap when it belongs to another model */
   restore(state: Uint8Array): void {
     const length = this.word(CONFIG.stateBytes);
-    if (state.length !== length) throw new RangeError(`a state of ${state.length} bytes; this model's has ${length}`);
+    if (state.length !== length)
+      throw new RangeError(`a state of ${state.length} bytes; this model's has ${length}`);
     this.bytes(this.word(CONFIG.state), length).set(state);
     this.call(() => this.exports.restore());
   }
@@ -232,7 +247,7 @@ export class ModuleHost {
     const shape = [sample.h, sample.w, sample.c];
     const fits = shape.every((n, i) => view.getInt32(frame + FRAME.h + 4 * i, true) === n);
     if (!fits || view.getInt32(frame + FRAME.capacity, true) < sample.data.length) {
-      shape.forEach((n, i) => view.setInt32(frame + FRAME.h + 4 * i, n, true));
+      for (const [i, n] of shape.entries()) view.setInt32(frame + FRAME.h + 4 * i, n, true);
       return -1;
     }
     new Int8Array(this.exports.memory.buffer).set(sample.data, view.getUint32(frame + FRAME.data, true));
@@ -244,8 +259,7 @@ export class ModuleHost {
 
   private publish(channel: number, pointer: number, length: number): number {
     if (channel !== 0 && channel !== 1) return -1;
-    this.options.publish?.(channel, this.bytes(pointer, length).slice());
-    return 0;
+    return this.options.publish?.(channel, this.bytes(pointer, length).slice()) === false ? -1 : 0;
   }
 
   private log(level: number, pointer: number, units: number): void {

@@ -3,6 +3,9 @@
 // that none of the library's extensions (dates, references, packed values, sets) can be reached from outside.
 
 import { Decoder, Encoder } from "cbor-x";
+import { MessageError } from "./message-error.ts";
+
+export { MessageError };
 
 const OPTIONS = {
   useRecords: false,
@@ -18,11 +21,6 @@ export type CborMap = Map<number, CborValue>;
 
 /** Deepest nesting of a message: a map in an array in a map, and one to spare. */
 const MAX_DEPTH = 4;
-
-/** A message that breaks the protocol: what, and where. */
-export class MessageError extends Error {
-  override readonly name = "MessageError";
-}
 
 /** Encodes a map; values that are undefined are left out. */
 export function encodeMap(

@@ -1,6 +1,6 @@
 // Parameters of a module: names and decimals on the host, hashes and fixed point on the wire (docs/abi.md).
 
-import { MessageError } from "./cbor.ts";
+import { MessageError } from "./message-error.ts";
 
 /** A parameter as the device takes it: FNV-1a of its name, and its value in Q32.32. */
 export type Param = readonly [hash: number, value: bigint];
