@@ -138,7 +138,7 @@ export class PageServer {
   }
 
   async #find(path: string | null): Promise<{ path: string; size: number } | null> {
-    if (path === null || path.includes("\0")) return null;
+    if (!path?.startsWith("/") || path.includes("\0")) return null;
     const relative = normalize(path.endsWith("/") ? `${path}index.html` : path);
     if (relative.split(sep).some((part) => part === ".." || (part.startsWith(".") && part !== ".")))
       return null;
@@ -151,7 +151,7 @@ export class PageServer {
 /** The path that a request asks for, decoded; null when it cannot be. */
 function pathOf(request: IncomingMessage): string | null {
   try {
-    return decodeURIComponent(new URL(request.url ?? "/", "http://localhost").pathname);
+    return decodeURIComponent((request.url ?? "/").split(/[?#]/, 1)[0] as string);
   } catch {
     return null;
   }
