@@ -1,12 +1,18 @@
 // Before the first suite: builds once what the suites share. Each of these is incremental, so that a suite's own call
 // finds it done, and two suites never write the same file at the same time.
+import { buildDashboard } from "../../host/build/dashboard.ts";
+import { availableBoards, buildFirmware } from "../../host/build/firmware.ts";
 import { buildIntrinsics, buildModules } from "../../host/build/modules.ts";
 
 export default async function setup(): Promise<void> {
   const parts: [what: string, build: () => Promise<unknown>][] = [
     ["modules", () => buildModules()],
     ["intrinsics", () => buildIntrinsics()],
+    ["the page", () => buildDashboard()],
   ];
+  for (const { board, available } of await availableBoards()) {
+    if (available) parts.push([`firmware of ${board}`, () => buildFirmware(board)]);
+  }
   for (const [what, build] of parts) {
     try {
       await build();

@@ -1,9 +1,10 @@
 // What a test suite needs besides Node and npm: asked for with `requires`, looked up on this machine, and, where
 // something is missing, told to the runner (tests/run.ts), which prints one list at its end. Installing is the
 // business of tests/setup.sh.
-import { accessSync, appendFileSync, constants, existsSync } from "node:fs";
-import { delimiter, join, relative } from "node:path";
+import { appendFileSync, existsSync } from "node:fs";
+import { join, relative } from "node:path";
 import { describe, expect } from "vitest";
+import { findCompiler, findProgram as findOnPath } from "../../host/build/toolchain.ts";
 
 /** A tool or data set: how to tell that it is here, and the Debian packages that bring it. */
 interface Requirement {
@@ -11,20 +12,10 @@ interface Requirement {
   present(): boolean;
 }
 
-/** Where `name` lies on PATH (or in the system directories that a user's PATH leaves out), or undefined. */
+/** Where a program lies: on PATH, or in the system's own folders, which a user's PATH leaves out. */
 export function findProgram(name: string): string | undefined {
-  const folders = [...(process.env.PATH ?? "").split(delimiter), "/usr/local/sbin", "/usr/sbin", "/sbin"];
-  for (const folder of folders) {
-    if (folder === "") continue;
-    const path = join(folder, name);
-    try {
-      accessSync(path, constants.X_OK);
-      return path;
-    } catch {
-      // Not in this folder: look in the next one.
-    }
-  }
-  return undefined;
+  const places = [name, ...["/usr/local/sbin", "/usr/sbin", "/sbin"].map((folder) => join(folder, name))];
+  return places.map(findOnPath).find((path) => path !== undefined);
 }
 
 const program = (name: string, ...packages: string[]): Requirement => ({
@@ -41,7 +32,7 @@ const dataFolder = process.env.OCTOMOTE_DATA;
 
 /** Everything that a suite may ask for. A new name goes into tests/setup.sh as well. */
 export const REQUIREMENTS = {
-  gcc: program("gcc", "gcc", "libc6-dev"),
+  gcc: { packages: ["gcc", "libc6-dev"], present: () => findCompiler() !== undefined } as Requirement,
   "arm-none-eabi-gcc": program("arm-none-eabi-gcc", "gcc-arm-none-eabi", "libnewlib-arm-none-eabi"),
   "qemu-system-arm": program("qemu-system-arm", "qemu-system-arm"),
   mosquitto: program("mosquitto", "mosquitto"),
