@@ -37,6 +37,19 @@ export function mergePoints(a: Point, b: Point): Point {
   return a === null || b === null ? null : undefined;
 }
 
+/** Buckets looked back for a device that reports more rarely than a bucket is wide. */
+const LOOK_BACK = 60;
+
+/** The latest value at or before a bucket; undefined when that is a break or too far back. */
+export function valueAt(column: readonly Point[] | undefined, index: number): number | undefined {
+  for (let i = index; column !== undefined && i >= Math.max(0, index - LOOK_BACK); i--) {
+    const point = column[i];
+    if (typeof point === "number") return point;
+    if (point === null) return undefined;
+  }
+  return undefined;
+}
+
 export class Timeline {
   /** Centre of each bucket, ascending. The array is changed in place. */
   readonly x: number[] = [];

@@ -3,7 +3,7 @@
 import uPlot from "uplot";
 import { formatAccuracy, formatClock, formatCount, formatLoss } from "../model/format.ts";
 import type { Axis, Device, Metric, Store } from "../model/store.ts";
-import type { Point } from "../model/timeline.ts";
+import { type Point, valueAt } from "../model/timeline.ts";
 import { byId, setAttribute, show } from "./dom.ts";
 import { CHART, type Scheme, seriesStyle } from "./palette.ts";
 
@@ -15,22 +15,10 @@ const DRAW_SHARE = 0.15;
 const FASTEST_MS = 120;
 /** Until the next frame, when nothing is late. */
 const FRAME_MS = 17;
-/** Buckets looked back for a device that reports more rarely than a bucket is wide. */
-const LOOK_BACK = 60;
 
 interface Zoom {
   min: number;
   max: number;
-}
-
-/** The latest value at or before a bucket; undefined across a break. */
-export function valueAt(column: readonly Point[] | undefined, index: number): number | undefined {
-  for (let i = index; column !== undefined && i >= Math.max(0, index - LOOK_BACK); i--) {
-    const point = column[i];
-    if (typeof point === "number") return point;
-    if (point === null) return undefined;
-  }
-  return undefined;
 }
 
 export class Charts {

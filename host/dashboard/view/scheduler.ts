@@ -28,7 +28,7 @@ export class Scheduler {
   readonly #tasks: Task[] = [];
   readonly #clock: SchedulerClock;
   #asked = false;
-  #waiting = false;
+  #wakeAt = Number.POSITIVE_INFINITY;
 
   constructor(clock: SchedulerClock = BROWSER) {
     this.#clock = clock;
@@ -60,10 +60,11 @@ export class Scheduler {
     if (wait <= FRAME_MS) {
       this.#asked = true;
       this.#clock.frame(() => this.#frame());
-    } else if (!this.#waiting) {
-      this.#waiting = true;
+    } else if (now + wait < this.#wakeAt) {
+      // A timer that was set for later still fires, finds nothing due, and plans again: no harm.
+      this.#wakeAt = now + wait;
       this.#clock.timeout(() => {
-        this.#waiting = false;
+        this.#wakeAt = Number.POSITIVE_INFINITY;
         this.#plan();
       }, wait - FRAME_MS);
     }
