@@ -8,9 +8,13 @@
  *     --generated        drawn glyphs instead of Fashion-MNIST
  *     --json FILE        writes what docs/benchmarks.md is made of
  */
-import { writeFile } from "node:fs/promises";
+import { createHash } from "node:crypto";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { Target } from "../host/build/modules.ts";
+import type { Dataset } from "../host/data/dataset.ts";
 import { type Machine, machineText, thisMachine } from "./machine.ts";
 import { type Budget, FULL, loadData, SHORT } from "./octo/budget.ts";
 import { type Outcome, trainerModule } from "./octo/methods.ts";
@@ -21,7 +25,7 @@ import type { Job } from "./octo/worker.ts";
 export interface OctoResult {
   data: { name: string; source: string; train: number; test: number };
   budget: Budget;
-  target: Target;
+  module: { target: Target; bytes: number; sha256: string };
   machine: Machine;
   runs: { seed: number; fp32: Outcome; int8: Outcome }[];
   mean: { fp32: number; int8: number };
@@ -38,12 +42,26 @@ export interface OctoOptions {
 export async function measureOcto(options: OctoOptions): Promise<OctoResult> {
   const { budget, seeds, target, data } = options;
   const dataset = await loadData(data, budget);
-  // Compiled once here, so that workers find it finished.
-  await trainerModule(target);
-  const jobs = (["int8", "fp32"] as const).flatMap((method) =>
-    seeds.map((seed): Job => ({ method, target, data, budget, seed })),
-  );
-  const outcomes = await runJobs<Job, Outcome>(jobs, options.onResult);
+  const folder = await mkdtemp(join(tmpdir(), "octomote-bench-"));
+  try {
+    const module = await trainerModule(target, folder);
+    const jobs = (["int8", "fp32"] as const).flatMap((method) =>
+      seeds.map((seed): Job => ({ method, module, data, budget, seed })),
+    );
+    const outcomes = await runJobs<Job, Outcome>(jobs, options.onResult);
+    return summarise(options, dataset, jobs, outcomes, await readFile(module.wasm));
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function summarise(
+  { seeds, budget, target }: OctoOptions,
+  dataset: Dataset,
+  jobs: readonly Job[],
+  outcomes: readonly Outcome[],
+  wasm: Uint8Array,
+): OctoResult {
   const of = (method: Job["method"], seed: number): Outcome =>
     outcomes[jobs.findIndex((job) => job.method === method && job.seed === seed)]!;
   const runs = seeds.map((seed) => ({ seed, fp32: of("fp32", seed), int8: of("int8", seed) }));
@@ -57,7 +75,7 @@ export async function measureOcto(options: OctoOptions): Promise<OctoResult> {
       test: dataset.test.count,
     },
     budget,
-    target,
+    module: { target, bytes: wasm.length, sha256: createHash("sha256").update(wasm).digest("hex") },
     machine: thisMachine(),
     runs,
     mean: { fp32: mean("fp32"), int8: mean("int8") },
@@ -114,12 +132,12 @@ function whole(name: string, text: string | undefined, otherwise: number): numbe
   return value;
 }
 
-function print({ data, budget, target, machine, runs, mean }: OctoResult): void {
+function print({ data, budget, module, machine, runs, mean }: OctoResult): void {
   const drops = budget.dropsAt.map((share) => `${100 * share} %`).join(" and ");
   console.log(
     `\n${data.name} (${data.source}), the first ${data.train} training and ${data.test} test images`,
     `\nconv 5×5×8, relu, pool, conv 5×5×16, relu, pool, dense 10; batch 1, ${budget.epochs} epochs,`,
-    `SGD ${budget.rate}, ×${budget.drop} at ${drops}; ${target} module`,
+    `SGD ${budget.rate}, ×${budget.drop} at ${drops}; ${module.target} module (${module.bytes} bytes)`,
     `\n${machineText(machine)}\n`,
   );
   console.log("  seed    FP32    INT8    difference");

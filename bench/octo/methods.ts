@@ -1,6 +1,7 @@
 /** One training run in FP32, or in INT8 by a module: both return the share of test images that are told right. */
 import { createHash } from "node:crypto";
-import { readFile } from "node:fs/promises";
+import { copyFile, readFile } from "node:fs/promises";
+import { join } from "node:path";
 import { buildIntrinsics, buildModules, type Target } from "../../host/build/modules.ts";
 import type { Dataset, Images } from "../../host/data/dataset.ts";
 import { ModuleHost, type Sample } from "../../host/module/module-host.ts";
@@ -40,17 +41,18 @@ export async function trainInt8(
   dataset: Dataset,
   budget: Budget,
   seed: number,
-  target: Target,
+  files: ModuleFiles,
 ): Promise<Outcome> {
-  const module = await trainerModule(target);
+  const bytes = async (path: string): Promise<Uint8Array<ArrayBuffer>> =>
+    new Uint8Array(await readFile(path));
   const train = samplesOf(dataset, dataset.train, false);
   const test = samplesOf(dataset, dataset.test, true);
   let sample: Sample | undefined;
   let record: Uint8Array = new Uint8Array();
-  const host = await ModuleHost.load(module.wasm, {
+  const host = await ModuleHost.load(await bytes(files.wasm), {
     seed,
     params: { lr: budget.rate, steps: stepsOf(budget) },
-    ...(module.intrinsics && { intrinsics: module.intrinsics }),
+    ...(files.intrinsics && { intrinsics: await bytes(files.intrinsics) }),
     sensor: () => sample ?? null,
     publish: (_channel, bytes) => {
       record = bytes;
@@ -72,16 +74,24 @@ export async function trainInt8(
   return { accuracy: right / test.length, digest, ...(saturated !== undefined && { saturated }) };
 }
 
-/** The trainer app of a target, built if its sources have changed. */
-export async function trainerModule(
-  target: Target,
-): Promise<{ wasm: Uint8Array<ArrayBuffer>; intrinsics?: Uint8Array<ArrayBuffer> }> {
+/** Files of a trainer module. */
+export interface ModuleFiles {
+  wasm: string;
+  /** What satisfies a device module's imports in Node. */
+  intrinsics?: string;
+}
+
+/** Builds the trainer app and copies it to `folder`, so that a table is made by one module from beginning to end. */
+export async function trainerModule(target: Target, folder: string): Promise<ModuleFiles> {
   const built = await buildModules({ targets: [target] });
   const trainer = built.find(({ app }) => app === "trainer");
   if (trainer === undefined) throw new Error("assembly/apps has no trainer.ts");
-  const wasm = new Uint8Array(await readFile(trainer.path));
+  const wasm = join(folder, "trainer.wasm");
+  await copyFile(trainer.path, wasm);
   if (target === "portable") return { wasm };
-  return { wasm, intrinsics: new Uint8Array(await readFile(await buildIntrinsics())) };
+  const intrinsics = join(folder, "intrinsics.wasm");
+  await copyFile(await buildIntrinsics(), intrinsics);
+  return { wasm, intrinsics };
 }
 
 /** Pixels as a device's sensor gives them: p >> 1, one unit is 1/128. */

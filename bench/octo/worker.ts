@@ -1,20 +1,19 @@
 /** A worker process: takes one job, trains, answers, ends. */
-import type { Target } from "../../host/build/modules.ts";
 import { type Budget, loadData } from "./budget.ts";
-import { type Outcome, trainFp32, trainInt8 } from "./methods.ts";
+import { type ModuleFiles, type Outcome, trainFp32, trainInt8 } from "./methods.ts";
 import type { Answer } from "./pool.ts";
 
 export interface Job {
   method: "fp32" | "int8";
-  target: Target;
+  module: ModuleFiles;
   data: "fashion-mnist" | "generated";
   budget: Budget;
   seed: number;
 }
 
-async function run({ method, target, data, budget, seed }: Job): Promise<Outcome> {
+async function run({ method, module, data, budget, seed }: Job): Promise<Outcome> {
   const dataset = await loadData(data, budget);
-  return method === "fp32" ? trainFp32(dataset, budget, seed) : trainInt8(dataset, budget, seed, target);
+  return method === "fp32" ? trainFp32(dataset, budget, seed) : trainInt8(dataset, budget, seed, module);
 }
 
 process.once("message", (job: Job) => {

@@ -1,0 +1,70 @@
+// train-step.ts: one training step of the reference net, whole and in its parts, for the counting plugin. The app is that
+// of assembly/apps/trainer.ts; bench/kernels/parts.ts names the regions in the same order.
+import { conv2d, dense, maxPool, Model, param, paramInt, relu, sensor, Trainer } from "octomote/assembly";
+import * as int8 from "octomote/assembly/int8/intrinsics";
+import { Layer } from "octomote/assembly/octo/layer";
+import * as work from "octomote/assembly/octo/workspace";
+
+/** Steps before the first region: ranges have settled a little, weights have left their first values. */
+const WARM_UP: i32 = 3;
+const LAYERS: i32 = 7;
+/** log2(e) in Q30. */
+const LOG2_E: u64 = 1549082005;
+
+const model = new Model([28, 28, 1])
+  .add(conv2d(8, 5)).add(relu()).add(maxPool(2))
+  .add(conv2d(16, 5)).add(relu()).add(maxPool(2))
+  .add(dense(10));
+const trainer = new Trainer(model, { learningRate: param("lr", 0.005), totalSteps: paramInt("steps", 0) });
+
+/** Layer whose turn it is: regions walk the net forwards, then backwards. */
+let layer: Layer = model.last;
+/** Lowest layer that learns: below it no error travels. */
+let lowest: Layer = model.last;
+
+export function step(): void {
+  const frame = sensor.frame();
+  const seen = model.infer(frame);
+  if (frame.hasLabel) trainer.step(frame, frame.label);
+  trainer.report(seen.argmax());
+}
+
+/** Warms up; returns how many regions there are. */
+export function benchCount(): i32 {
+  for (let i = 0; i < WARM_UP; ++i) step();
+  while (lowest.passesError) lowest = lowest.previous;
+  layer = lowest;
+  return 3 + LAYERS + 1 + LAYERS + 1;
+}
+
+/** 0 nothing, 1 a whole step of the app, 2 inference, then its parts: forward, loss, backward, ranges. */
+export function bench(region: i32): void {
+  if (!region) return;
+  if (region == 1) return step();
+  if (region == 2) {
+    // a sequence number that the model has not seen
+    sensor.last().sequence += 1;
+    model.infer(sensor.last());
+    return;
+  }
+  region -= 3;
+  if (region < LAYERS) {
+    layer.forward(layer.previous);
+    if (region < LAYERS - 1) layer = layer.next;
+    return;
+  }
+  if (region == LAYERS) {
+    const last = model.last;
+    trainer.scale.set(1, -16);
+    work.requantiseBy(work.factor.set(LOG2_E, -30 + 16).multiply(last.scale), 0, 0);
+    int8.softmaxCrossEntropy(work.quant, last.y, last.size, sensor.last().label, work.gradients);
+    trainer.quantiseError(work.gradients, last.size, -1);
+    return;
+  }
+  if (region <= LAYERS + LAYERS) {
+    layer.backward(layer.previous, trainer);
+    if (layer != lowest) layer = layer.previous;
+    return;
+  }
+  model.adapt();
+}
