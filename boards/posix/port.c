@@ -109,6 +109,7 @@ size_t portWrite(const uint8_t *data, size_t bytes) {
 }
 
 void portWait(uint32_t ms, bool outputPending) {
+  if (connection.ended) return;
   struct pollfd fds[2] = {{connection.in, POLLIN, 0}, {outputPending ? connection.out : -1, POLLOUT, 0}};
   poll(fds, 2, ms > INT32_MAX ? INT32_MAX : (int)ms);
 }
