@@ -5,6 +5,7 @@ import { appendFileSync, existsSync } from "node:fs";
 import { join, relative } from "node:path";
 import { describe, expect } from "vitest";
 import { findCompiler, findProgram as findOnPath } from "../../host/build/toolchain.ts";
+import { datasetFolders } from "../../host/data/dataset.ts";
 
 /** A tool or data set: how to tell that it is here, and the Debian packages that bring it. */
 interface Requirement {
@@ -28,8 +29,6 @@ const file = (paths: string[], ...packages: string[]): Requirement => ({
   present: () => paths.some((path) => existsSync(path)),
 });
 
-const dataFolder = process.env.OCTOMOTE_DATA;
-
 /** Everything that a suite may ask for. A new name goes into tests/setup.sh as well. */
 export const REQUIREMENTS = {
   gcc: { packages: ["gcc", "libc6-dev"], present: () => findCompiler() !== undefined } as Requirement,
@@ -49,10 +48,9 @@ export const REQUIREMENTS = {
     "pkg-config",
   ),
   "fashion-mnist": file(
-    [
-      ...(dataFolder === undefined ? [] : [join(dataFolder, "fashion-mnist")]),
-      "/usr/share/datasets/fashion-mnist",
-    ],
+    datasetFolders("fashion-mnist").flatMap((folder) =>
+      ["", ".gz"].map((ending) => join(folder, `train-images-idx3-ubyte${ending}`)),
+    ),
     "dataset-fashion-mnist",
   ),
 } satisfies Record<string, Requirement>;
