@@ -7,7 +7,7 @@ import type { BridgeDevice } from "../bridge/device.ts";
 import { OctomoteError } from "../bridge/errors.ts";
 import type { DatasetName } from "../data/dataset.ts";
 import { MAX_DEVICES } from "./start/plan.ts";
-import { findApp } from "./support/apps.ts";
+import { type App, findApp } from "./support/apps.ts";
 import { Exit } from "./support/exit.ts";
 import { duration } from "./support/format.ts";
 import { Lifetime } from "./support/lifetime.ts";
@@ -88,6 +88,7 @@ Examples:
 };
 
 async function start(options: StartOptions): Promise<number> {
+  const app = findApp(options.app);
   const screen = new Screen();
   screen.line();
   screen.line(
@@ -97,7 +98,7 @@ async function start(options: StartOptions): Promise<number> {
   const lifetime = new Lifetime({ withParent: true });
   lifetime.start();
   try {
-    return await run(options, screen, lifetime);
+    return await run(app, options, screen, lifetime);
   } catch (error) {
     // Whatever breaks while leaving is not why we leave.
     if (lifetime.signal.aborted) return Exit.failed;
@@ -109,9 +110,8 @@ async function start(options: StartOptions): Promise<number> {
   }
 }
 
-async function run(options: StartOptions, screen: Screen, lifetime: Lifetime): Promise<number> {
+async function run(app: App, options: StartOptions, screen: Screen, lifetime: Lifetime): Promise<number> {
   const progress = new Progress(screen);
-  const app = findApp(options.app);
   const { reportDevices, writeReport } = await import("./start/report.ts");
   if (options.json) writeReport(options.json, null); // better now than after the run
   const { prepare } = await import("./start/prepare.ts");

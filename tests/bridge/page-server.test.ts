@@ -190,7 +190,7 @@ describe("MQTT over WebSocket", () => {
     expect(await closed).toBe("closed");
     const alone = mqtt.connect(address(server), { reconnectPeriod: 0 });
     alone.on("error", () => {});
-    await new Promise((resolve) => alone.once("close", resolve));
+    await new Promise<void>((resolve) => alone.once("close", () => resolve()));
     await alone.endAsync(true);
   });
 

@@ -27,6 +27,7 @@ export class Fleet {
   readonly #lifetime: Lifetime;
   readonly #running = new Set<VirtualDevice>();
   readonly #starting = new Set<Promise<void>>();
+  readonly #over = new AbortController();
   readonly #tell: (level: "error" | "warning", message: string) => void;
 
   /** Does nothing. `tell` hears of devices that end by themselves. */
@@ -61,18 +62,21 @@ export class Fleet {
       board: planned.board,
       module: options.module,
       samples,
+      signal: this.#over.signal,
     });
-    if (this.#lifetime.signal.aborted) return device.stop();
     this.#running.add(device);
     const detach = this.#bridge.attach(
       device.link,
       device.pid === undefined ? "virtual" : `virtual, process ${device.pid}`,
     );
-    void device.exited.then(({ code, signal }) => {
+    void device.exited.then(({ code, signal, output }) => {
       this.#running.delete(device);
       detach();
       if (this.#lifetime.signal.aborted) return;
-      this.#tell("error", `${planned.id} ended by itself (${signal ?? `code ${code}`})`);
+      this.#tell(
+        "error",
+        `${planned.id} ended by itself (${signal ?? `code ${code}`})${output && `: ${output}`}`,
+      );
       if (this.#running.size === 0) this.#lifetime.leave("all devices ended");
     });
     await device.link.request(
@@ -86,8 +90,8 @@ export class Fleet {
     const ends = [...this.#running].map((device) =>
       device.stop().catch((error) => this.#tell("error", `${device.id}: ${messageOf(error)}`)),
     );
+    this.#over.abort();
     await Promise.all(ends);
-    // Those that were about to start see that it is over.
     await Promise.allSettled(this.#starting);
   }
 }
