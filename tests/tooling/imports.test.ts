@@ -112,9 +112,7 @@ describe("direction of imports", () => {
       "assembly/sgq/c.ts": file("C", "../pass/d"),
       "assembly/pass/d.ts": file("D", "../sgq/c"),
     });
-    expect(new Set(found.map((line) => line.replace(/ → .*/, "")))).toEqual(
-      new Set(["no-cycles-of-folders: assembly/pass/d.ts", "no-cycles-of-folders: assembly/sgq/c.ts"]),
-    );
+    expect(found).toEqual(["no-cycles-of-folders: assembly/pass/d.ts → "]);
   });
 
   it("refuses a package that an install of the product would not bring", async () => {
