@@ -54,6 +54,11 @@ uint32_t engineFind(const char *name, const char *signature);
  */
 MUST_CHECK Error engineCall(uint32_t function, int32_t argument, int32_t *result, Fault *fault);
 
+#ifdef OM_BENCH
+/** Whether engineCall sets the markers that an emulator plugin counts between, around the engine's own call. */
+extern bool engineMarked;
+#endif
+
 /** Start of linear memory and its real length in bytes; NULL and 0 without a module. */
 uint8_t *engineLinear(uint32_t *length);
 

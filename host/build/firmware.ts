@@ -1,0 +1,222 @@
+// Builds firmware: the runtime, a board's own files and wasm3, with nothing but a C compiler. What a board needs is told
+// by its board.json; the result lies in dist/boards/<board>/.
+import { readdirSync, readFileSync } from "node:fs";
+import { basename, join, resolve } from "node:path";
+import { fileURLToPath } from "node:url";
+import { compileProgram, type CompileJob } from "./compile-c.ts";
+import { FirmwareError, findCompiler, findProgram, findWasm3, runTool } from "./toolchain.ts";
+
+export { FirmwareError, findCompiler, findProgram };
+
+/** The package's own folder. */
+const ROOT = resolve(fileURLToPath(import.meta.url), "../../..");
+
+export type Board = "posix" | "mps2-an386";
+export const BOARDS: readonly Board[] = ["posix", "mps2-an386"];
+
+export interface BuildFirmwareOptions {
+  /** With address and undefined-behaviour sanitizers in our own code, for tests (boards of the host's compiler). */
+  sanitize?: boolean;
+  /** The variant that counts: instead of the link it runs the module's `bench` exports between markers. */
+  bench?: boolean;
+  /** Largest number of values on a function's stack in wasm3; more costs RAM. */
+  functionStackHeight?: number;
+  onProgress?(message: string): void;
+}
+
+/** Sizes of a cross build, in bytes. */
+export interface FirmwareBytes {
+  text: number;
+  data: number;
+  /** Zeroed static data, without the pool and the C stack. */
+  bss: number;
+  stack: number;
+  pool: number;
+  /** text + data. */
+  flash: number;
+  /** Everything that is not left to a module: data + bss + stack. */
+  ram: number;
+}
+
+export interface BuiltFirmware {
+  board: Board;
+  path: string;
+  /** Absent for a process of this machine. */
+  bytes?: FirmwareBytes;
+}
+
+/** What boards/<board>/board.json tells the build. */
+interface BoardFile {
+  name: Board;
+  /** `host`, or the prefix of a cross toolchain such as `arm-none-eabi`. */
+  toolchain: string;
+  program: string;
+  /** For this board's CPU, at every step. */
+  flags?: string[];
+  /** Optimisation of our own code and of wasm3. */
+  optimise: { own: string[]; wasm3: string[] };
+  linkFlags?: string[];
+  linkerScript?: string;
+  defines?: Record<string, string>;
+  functionStackHeight: number;
+  /** The program that runs an emulated board. */
+  emulator?: { program: string; args: string[] };
+  /** Debian packages that bring toolchain and emulator. */
+  packages: string[];
+}
+
+const WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Werror"];
+
+// wasm3 gets its memory from our pool, and nothing else of it is changed. Floats are left out: no module has any, and
+// they are a third of the engine.
+const WASM3_FLAGS = [
+  "-std=gnu11",
+  "-w",
+  ...["malloc", "calloc", "realloc", "free"].map((name) => `-D${name}=pool${name[0]?.toUpperCase()}${name.slice(1)}`),
+];
+
+const wasm3Defines = (height: number) => [
+  "-Dd_m3HasFloat=0",
+  "-Dd_m3CascadedOpcodes=0",
+  "-Dd_m3VerboseErrorMessages=0",
+  `-Dd_m3MaxFunctionStackHeight=${height}`,
+  "-Dd_m3CodePageAlignSize=1024",
+  // of later versions: parts that no module of ours may use
+  "-Dd_m3GuardedMemory=0",
+  "-Dd_m3HasRefTypes=0",
+  "-Dd_m3HasMultiMemory=0",
+  "-Dd_m3HasMemory64=0",
+  "-Dd_m3HasCompactImports=0",
+  "-Dd_m3HasWideArithmetic=0",
+  "-Dd_m3HasExceptionHandling=0",
+  "-Dd_m3HasTypedRefs=0",
+];
+
+function readBoard(board: string): BoardFile {
+  return JSON.parse(readFileSync(join(ROOT, "boards", board, "board.json"), "utf8"));
+}
+
+function compilerOf(file: BoardFile): string | undefined {
+  return file.toolchain === "host" ? findCompiler() : findProgram(`${file.toolchain}-gcc`);
+}
+
+/** What is missing to build and run a board, undefined if nothing is. */
+function missing(file: BoardFile): string | undefined {
+  const program = file.emulator?.program;
+  const absent: string[] = [];
+  if (compilerOf(file) === undefined) {
+    absent.push(file.toolchain === "host" ? "a C compiler" : `${file.toolchain}-gcc`);
+  }
+  if (program !== undefined && findProgram(program) === undefined) absent.push(program);
+  if (absent.length === 0) return undefined;
+  return `${absent.join(" and ")} not found: apt-get install ${file.packages.join(" ")}`;
+}
+
+/** Every board, and whether this machine can build and run it; `why` says what is missing and how to get it. */
+export async function availableBoards(): Promise<{ board: Board; available: boolean; why?: string }[]> {
+  return BOARDS.map((board) => {
+    const why = missing(readBoard(board));
+    return why === undefined ? { board, available: true } : { board, available: false, why };
+  });
+}
+
+function version(): string {
+  return JSON.parse(readFileSync(join(ROOT, "package.json"), "utf8")).version;
+}
+
+function sourcesIn(folder: string): string[] {
+  return readdirSync(folder)
+    .filter((name) => name.endsWith(".c"))
+    .sort()
+    .map((name) => join(folder, name));
+}
+
+/** The board's own files: a bench build has main_bench.c in place of main.c. */
+function boardSources(board: Board, bench: boolean): string[] {
+  const left = bench ? "main.c" : "main_bench.c";
+  const sources = sourcesIn(join(ROOT, "boards", board)).filter((path) => basename(path) !== left);
+  if (bench && !sources.some((path) => basename(path) === "main_bench.c")) {
+    throw new FirmwareError(`${board} has no bench variant: only boards with main_bench.c do`);
+  }
+  return sources;
+}
+
+/**
+ * Builds what is out of date.
+ * @throws FirmwareError that says what is missing, or carries the compiler's words
+ */
+export async function buildFirmware(board: Board, options: BuildFirmwareOptions = {}): Promise<BuiltFirmware> {
+  const file = readBoard(board);
+  const compiler = compilerOf(file);
+  if (compiler === undefined) throw new FirmwareError(`${board} cannot be built: ${missing(file)}`);
+  const wasm3 = findWasm3(ROOT);
+  const { sanitize = false, bench = false } = options;
+  const variant = [board, sanitize && "sanitize", bench && "bench"].filter(Boolean).join("-");
+  const out = join(ROOT, "dist/boards", variant);
+
+  const runtime = join(ROOT, "boards/runtime");
+  const cpu = file.flags ?? [];
+  const defines = Object.entries(file.defines ?? {}).map(([name, value]) => `-D${name}=${value}`);
+  const engine = wasm3Defines(options.functionStackHeight ?? file.functionStackHeight);
+  const checked = sanitize ? ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"] : [];
+  const own = [
+    ...WARNINGS,
+    ...cpu,
+    ...(sanitize ? checked : file.optimise.own),
+    // int32 wraps as it does in WebAssembly
+    "-fwrapv",
+    ...engine,
+    ...defines,
+    `-DOM_VERSION="${version()}"`,
+    ...(bench ? ["-DOM_BENCH"] : []),
+    `-I${runtime}`,
+    "-isystem",
+    wasm3.folder,
+  ];
+  const ours = [...sourcesIn(runtime), ...sourcesIn(join(runtime, "intrinsics")), ...boardSources(board, bench)];
+  const jobs: CompileJob[] = [
+    ...ours.map((source) => ({ source, flags: own })),
+    ...wasm3.sources.map((source) => ({
+      source,
+      flags: [...cpu, ...file.optimise.wasm3, ...WASM3_FLAGS, ...engine, ...defines],
+    })),
+  ];
+  const script = file.linkerScript ? join(ROOT, "boards", board, file.linkerScript) : undefined;
+  const path = join(out, file.program);
+  const changed = await compileProgram({
+    compiler,
+    jobs,
+    linkFlags: [...cpu, ...checked, ...(file.linkFlags ?? []), ...(script ? ["-T", script] : [])],
+    linkInputs: script ? [script] : [],
+    objects: join(out, "objects"),
+    output: path,
+    root: ROOT,
+    onCompile: (source) => options.onProgress?.(`compiling ${basename(source)}`),
+  });
+  if (changed) options.onProgress?.(`${basename(path)} is built`);
+  if (file.toolchain === "host") return { board, path };
+  return { board, path, bytes: await measure(file.toolchain, path) };
+}
+
+/** Sizes of an image, from its symbols. */
+async function measure(prefix: string, path: string): Promise<FirmwareBytes> {
+  const { code, stdout, stderr } = await runTool(`${prefix}-nm`, [path], ROOT);
+  if (code !== 0) throw new FirmwareError(`${prefix}-nm cannot read ${path}: ${stderr.trim()}`);
+  const symbols = new Map(
+    stdout.split("\n").map((line) => {
+      const [address, , name] = line.split(" ");
+      return [name, Number.parseInt(address ?? "", 16)] as const;
+    }),
+  );
+  const between = (start: string, end: string) => {
+    const bytes = (symbols.get(end) ?? Number.NaN) - (symbols.get(start) ?? Number.NaN);
+    if (Number.isNaN(bytes)) throw new FirmwareError(`${path} lacks the symbols ${start} and ${end}`);
+    return bytes;
+  };
+  const text = between("__text_start", "__text_end");
+  const data = between("__data_start", "__data_end");
+  const bss = between("__bss_start", "__bss_end");
+  const stack = between("__stack_start", "__stack_end");
+  const pool = between("__pool_start", "__pool_end");
+  return { text, data, bss, stack, pool, flash: text + data, ram: data + bss + stack };
+}
