@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { PAGE_BUDGET, pageSize } from "../../host/build/dashboard.ts";
 import { requires } from "../support/requirements.ts";
 import { Browser, Stage } from "./support/stage.ts";
+import { surveyText } from "./support/survey.ts";
 import { manyDevices, SyntheticBridge, threeDevices } from "./support/synthetic.ts";
 
 const chromium = requires("chromium");
@@ -266,6 +267,28 @@ chromium.describe("the dashboard in Chromium", () => {
     await page.evaluate(() => localStorage.clear());
     await page.emulateMedia({ colorScheme: null });
   });
+
+  it.each(["dark", "light"] as const)(
+    "has readable text and named controls in the %s scheme",
+    async (colorScheme) => {
+      await page.emulateMedia({ colorScheme });
+      device("posix-2").online = false;
+      await bridge.announce();
+      await bridge.state(device("posix-1"), { error: { code: 1, name: "error", message: "message" } });
+      await bridge.publish("posix-1/log", { level: "error", message: "an error" });
+      await bridge.publish("bridge/logging", { level: "warning", message: "a warning" });
+      await bridge.raw("posix-1", "{nope");
+      await bridge.publish("bridge/state", { state: "offline" }, true);
+      await eventually(() => page.locator("#warnings summary").textContent()).toContain("malformed");
+      await eventually(() => page.locator("#banner").textContent()).toContain("offline");
+      await eventually(() => page.locator("#log-lines").textContent()).toContain("a warning");
+      const found = await page.evaluate(surveyText);
+      expect(found.texts).toBeGreaterThan(80);
+      expect(found.faint).toEqual([]);
+      expect(found.nameless).toEqual([]);
+      await page.emulateMedia({ colorScheme: null });
+    },
+  );
 
   it("keeps up with a hundred devices, drawing far less often than messages arrive", async () => {
     await bridge.stop();
