@@ -33,7 +33,7 @@ export interface Region {
 }
 
 export interface GuestOptions {
-  /** QEMU's arguments: machine, kernel, devices. Display, monitor and plugin are added. */
+  /** QEMU's arguments: machine, kernel, devices, serial lines. Semihosting and plugin are added. */
   arguments: string[];
   /** List this many of the most executed instructions of each region. */
   hot?: number;
@@ -87,7 +87,6 @@ export async function countRegions(options: GuestOptions): Promise<{ regions: Re
     const text = await guest(
       [
         ...options.arguments,
-        ...["-display", "none", "-monitor", "none", "-serial", "null"],
         ...["-semihosting-config", "enable=on,target=native"],
         ...["-plugin", `${plugin},out=${counts},hot=${options.hot ?? 0}`],
       ],

@@ -39,7 +39,22 @@ async function count(lines: string[], hot = 0, timeout?: number): ReturnType<typ
     kernel,
     source,
   ]);
-  return countRegions({ arguments: ["-M", "mps2-an386", "-kernel", kernel], hot, timeout });
+  return countRegions({
+    arguments: [
+      "-M",
+      "mps2-an386",
+      "-display",
+      "none",
+      "-serial",
+      "null",
+      "-monitor",
+      "none",
+      "-kernel",
+      kernel,
+    ],
+    hot,
+    timeout,
+  });
 }
 
 needs.describe("counting plugin", () => {

@@ -1,0 +1,72 @@
+/**
+ * `npm run bench:docs`: puts the tables of bench/results/*.json into docs/benchmarks.md, between the comments that name
+ * them (`<!-- table NAME -->` … `<!-- /table -->`). What stands around them is written by hand.
+ */
+import { readFile, writeFile } from "node:fs/promises";
+import type { KernelsResult } from "./kernels/measure.ts";
+import { codeTable, countsTable, featuresTable, memoryTable, rivalsTable } from "./kernels/report.ts";
+import { machineText } from "./machine.ts";
+import type { OctoResult } from "./octo.ts";
+import { markdownTable, percent } from "./tables.ts";
+
+export const PAGE = new URL("../docs/benchmarks.md", import.meta.url);
+
+export interface Results {
+  octo: OctoResult;
+  kernels: KernelsResult;
+}
+
+export async function readResults(): Promise<Results> {
+  const read = async (name: string): Promise<never> =>
+    JSON.parse(await readFile(new URL(`./results/${name}.json`, import.meta.url), "utf8")) as never;
+  return { octo: await read("octo"), kernels: await read("kernels") };
+}
+
+/** The page with its tables made anew. @throws Error if it asks for a table that does not exist */
+export function render(page: string, results: Results): string {
+  const tables = tablesOf(results);
+  return page.replace(/<!-- table ([\w-]+) -->\n[\s\S]*?<!-- \/table -->/g, (_, name: string) => {
+    const table = tables[name];
+    if (table === undefined) throw new Error(`docs/benchmarks.md asks for the table ${name}; there is none`);
+    return `<!-- table ${name} -->\n\n${table}\n\n<!-- /table -->`;
+  });
+}
+
+function tablesOf({ octo, kernels }: Results): Record<string, string | undefined> {
+  const counts = (app: string): string => countsTable(kernels.apps.find((one) => one.app === app)!);
+  return {
+    octo: octoTable(octo),
+    tools: `${kernels.tools.gcc}; ${kernels.tools.qemu}; ${kernels.tools.engine}.`,
+    "train-step": counts("train-step"),
+    intrinsics: counts("intrinsics"),
+    rivals: rivalsTable(kernels),
+    memory: memoryTable(kernels),
+    features: featuresTable(kernels),
+    code: codeTable(kernels),
+  };
+}
+
+function octoTable({ data, budget, module, machine, runs, mean }: OctoResult): string {
+  const drops = budget.dropsAt.map((share) => `${100 * share} %`).join(" and ");
+  const difference = (of: { fp32: number; int8: number }): string =>
+    `${of.int8 < of.fp32 ? "−" : "+"}${percent(Math.abs(of.int8 - of.fp32))}`;
+  const table = markdownTable(
+    ["seed", "FP32, %", "INT8, %", "difference"],
+    [
+      ...runs.map(({ seed, fp32, int8 }) => {
+        const shares = { fp32: fp32.accuracy, int8: int8.accuracy };
+        return [String(seed), percent(shares.fp32), percent(shares.int8), difference(shares)];
+      }),
+      ["mean", percent(mean.fp32), percent(mean.int8), difference(mean)],
+    ],
+  );
+  return [
+    `${data.name}, the first ${data.train.toLocaleString("en-US")} training and ${data.test.toLocaleString("en-US")} test images;`,
+    `batch 1, ${budget.epochs} epochs, SGD ${budget.rate}, ×${budget.drop} at ${drops} of the steps;`,
+    `${module.target} module of ${module.bytes.toLocaleString("en-US")} bytes; ${machineText(machine)}.\n\n${table}`,
+  ].join("\n");
+}
+
+if (process.argv[1] === import.meta.filename) {
+  await writeFile(PAGE, render(await readFile(PAGE, "utf8"), await readResults()));
+}
