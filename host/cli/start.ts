@@ -106,7 +106,10 @@ async function start(options: StartOptions): Promise<number> {
   } finally {
     lifetime.leave("done");
     await lifetime.end((error) => screen.line(`  ${style.red("error")} while leaving: ${String(error)}`));
-    if (lifetime.reason !== "done") screen.line(`  ${style.dim(`everything ended (${lifetime.reason})`)}`);
+    if (lifetime.reason !== "done") {
+      const reason = lifetime.reason === "SIGINT" ? "Ctrl-C" : lifetime.reason;
+      screen.line(`  ${style.dim(`${reason}: everything has ended`)}`);
+    }
   }
 }
 

@@ -40,6 +40,6 @@ export function planDevices(count: number, available: ReadonlySet<string>): Plan
 }
 
 function boardOf(i: number, count: number, available: ReadonlySet<string>): VirtualBoard {
-  if (count > 1 && i === Math.min(count, 3) - 1 && available.has("mps2-an386")) return "mps2-an386";
-  return available.has("posix") ? "posix" : "node";
+  if (!available.has("posix")) return "node";
+  return count > 1 && i === Math.min(count, 3) - 1 && available.has("mps2-an386") ? "mps2-an386" : "posix";
 }

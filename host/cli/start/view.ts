@@ -72,22 +72,20 @@ export class View {
     clearInterval(this.#timer);
     for (const undo of this.#undo.splice(0)) undo();
     if (this.#began !== undefined) {
-      if (this.#screen.live) this.#draw();
+      if (this.#screen.live) this.#draw("");
       else this.#lines();
       this.#began = undefined;
     }
     this.#screen.settle();
   }
 
-  #draw(): void {
+  #draw(hint = " · Ctrl-C ends everything"): void {
     const rows = this.#bridge.devices.all().map(rowOf);
     this.#screen.block([
       "",
       ...deviceTable(rows, this.#curves, this.#screen.columns),
       "",
-      style.dim(
-        `  ${this.#time()} · ${count(this.#bridge.mqtt.stats.out)} MQTT messages · Ctrl-C ends everything`,
-      ),
+      style.dim(`  ${this.#time()} · ${count(this.#bridge.mqtt.stats.out)} MQTT messages${hint}`),
     ]);
   }
 

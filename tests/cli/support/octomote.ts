@@ -1,6 +1,7 @@
 // Runs the command line as a user does: a process of its own, in a process group that a test can look into.
 
 import { type ChildProcess, spawn } from "node:child_process";
+import { randomUUID } from "node:crypto";
 import { readdirSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -12,7 +13,10 @@ const PROGRAM = join(ROOT, "host/cli/octomote.mjs");
 
 export interface Running {
   child: ChildProcess;
+  /** Also of its process group. */
   pid: number;
+  /** Found in the environment of octomote and of all that it starts. */
+  mark: string;
   /** What was printed so far, without colours. */
   stdout(): string;
   stderr(): string;
@@ -31,6 +35,8 @@ export interface RunOptions {
 /** Starts `octomote` in a session, and so a process group, of its own. */
 export function octomote(args: string[], options: RunOptions = {}): Running {
   const [file = process.execPath, ...rest] = options.command ?? [process.execPath, PROGRAM];
+  const mark = `OCTOMOTE_TEST_RUN=${randomUUID()}`;
+  const [markName = "", markValue] = mark.split("=");
   const child = spawn(file, [...rest, ...args], {
     cwd: options.cwd ?? ROOT,
     env: {
@@ -39,6 +45,7 @@ export function octomote(args: string[], options: RunOptions = {}): Running {
       FORCE_COLOR: undefined,
       OCTOMOTE_BROKER: undefined,
       ...options.env,
+      [markName]: markValue,
     },
     detached: true,
     stdio: ["ignore", "pipe", "pipe"],
@@ -63,6 +70,7 @@ export function octomote(args: string[], options: RunOptions = {}): Running {
   return {
     child,
     pid: child.pid as number,
+    mark,
     stdout,
     stderr,
     ended,
@@ -85,38 +93,40 @@ export async function run(
   return { code, stdout: it.stdout(), stderr: it.stderr() };
 }
 
-/** Ends a process group, whatever is left of it. */
-export function endGroup(pid: number): void {
-  try {
-    process.kill(-pid, "SIGKILL");
-  } catch {
-    // Nothing is left: as it should be.
-  }
-}
-
 interface Process {
   pid: number;
   command: string;
 }
 
 /**
- * Processes of the session that `pid` leads, zombies left out: octomote and all that it started, also what has a process
- * group of its own or lost its parent.
+ * What octomote started and still runs, itself included, zombies left out: everybody who inherited its environment, in
+ * whatever process group and whoever the parent is by now.
  */
-export function processesOf(pid: number): Process[] {
+export function processesOf({ mark }: Running): Process[] {
   const found: Process[] = [];
   for (const name of readdirSync("/proc")) {
     if (!/^\d+$/.test(name)) continue;
     try {
+      if (!readFileSync(`/proc/${name}/environ`, "utf8").includes(mark)) continue;
+      // pid (command) state …; the command may hold anything, so what follows its last ")" is read.
       const stat = readFileSync(`/proc/${name}/stat`, "utf8");
-      // pid (command) state ppid pgrp session …; the command may hold anything, so what follows its last ")" is read.
-      const [state, , group, session] = stat.slice(stat.lastIndexOf(")") + 2).split(" ");
-      if (state === "Z" || (Number(session) !== pid && Number(group) !== pid)) continue;
+      if (stat.slice(stat.lastIndexOf(")") + 2).startsWith("Z")) continue;
       const command = readFileSync(`/proc/${name}/cmdline`, "utf8").replaceAll("\0", " ").trim();
       found.push({ pid: Number(name), command });
+    } catch {
+      // It has ended in the meantime, or is somebody else's.
+    }
+  }
+  return found;
+}
+
+/** Ends whatever is left. */
+export function endAll(running: Running): void {
+  for (const { pid } of processesOf(running)) {
+    try {
+      process.kill(pid, "SIGKILL");
     } catch {
       // It has ended in the meantime.
     }
   }
-  return found;
 }
