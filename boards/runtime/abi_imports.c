@@ -133,6 +133,14 @@ INTRINSIC(doMaxPool2d, maxPool2d(m, A(0), A(1), A(2), A(3), A(4), f))
 INTRINSIC(doMaxPool2dGrad, maxPool2dGrad(m, A(0), A(1), A(2), A(3), A(4), A(5), A(6), f))
 INTRINSIC(doRelu, relu(m, A(0), i32(slots[1]), i32(slots[2]), A(3), f))
 INTRINSIC(doReluGrad, reluGrad(m, A(0), i32(slots[1]), i32(slots[2]), A(3), f))
+INTRINSIC(doRequantize32, requantize32(m, A(0), A(1), i32(slots[2]), A(3), A(4), f))
+INTRINSIC(doSgdUpdate32, sgdUpdate32(m, A(0), A(1), i32(slots[2]), A(3), A(4), f))
+INTRINSIC_I32(doConv2dLearn, conv2dLearn(m, A(1), A(2), A(3), A(4), A(5), A(6), A(7), A(8), i32(slots[9]),
+                                         A(10), A(11), A(12), A(13), A(14), &result, f))
+INTRINSIC(doDrawMasters, drawMasters(m, A(0), i32(slots[1]), i32(slots[2]), i32(slots[3]), A(4), f))
+INTRINSIC(doWeightsOf, weightsOf(m, A(0), i32(slots[1]), i32(slots[2]), A(3), f))
+INTRINSIC_I32(doSoftmaxCrossEntropy,
+              softmaxCrossEntropy(m, A(1), A(2), i32(slots[3]), i32(slots[4]), A(5), &result, f))
 
 const EngineImport abiImports[] = {
     {"octomote_1", "fail", "v(iiii)", hostFail},
@@ -151,6 +159,12 @@ const EngineImport abiImports[] = {
     {"octo_int8_1", "maxPool2dGrad", "v(iiiiiii)", doMaxPool2dGrad},
     {"octo_int8_1", "relu", "v(iiii)", doRelu},
     {"octo_int8_1", "reluGrad", "v(iiii)", doReluGrad},
+    {"octo_int8_1", "requantize32", "v(iiiii)", doRequantize32},
+    {"octo_int8_1", "sgdUpdate32", "v(iiiii)", doSgdUpdate32},
+    {"octo_int8_1", "conv2dLearn", "i(iiiiiiiiiiiiii)", doConv2dLearn},
+    {"octo_int8_1", "drawMasters", "v(iiiii)", doDrawMasters},
+    {"octo_int8_1", "weightsOf", "v(iiii)", doWeightsOf},
+    {"octo_int8_1", "softmaxCrossEntropy", "i(iiiii)", doSoftmaxCrossEntropy},
 };
 
 const uint32_t abiImportCount = sizeof abiImports / sizeof abiImports[0];

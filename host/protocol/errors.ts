@@ -32,6 +32,12 @@ export const INTRINSICS: readonly string[] = [
   "maxPool2dGrad",
   "relu",
   "reluGrad",
+  "requantize32",
+  "sgdUpdate32",
+  "conv2dLearn",
+  "drawMasters",
+  "weightsOf",
+  "softmaxCrossEntropy",
 ];
 
 /** The entry points of a module by number (docs/errors.md): `where` of a trap. */

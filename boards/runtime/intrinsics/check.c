@@ -1,7 +1,7 @@
 // The checks. A failed one keeps the first error; later ones do nothing, so that callers read as a list.
 #include "check.h"
 
-enum { MAX_DIM = 32767, MAX_CONV = 1024, MAX_COUNT = 1 << 30, MANTISSA_MIN = 1 << 30 };
+enum { MAX_CONV = 1024, MANTISSA_MIN = 1 << 30 };
 
 static void failWith(Check *check, Error code, int32_t got, int32_t want) {
   if (check->error == OM_OK) check->error = faultSet(check->fault, code, check->fn, got, want);
@@ -9,7 +9,7 @@ static void failWith(Check *check, Error code, int32_t got, int32_t want) {
 
 static int32_t field(const Check *check, uint32_t at) { return checkedField(check, at); }
 
-static void between(Check *check, Error code, int32_t value, int32_t lo, int32_t hi) {
+void checkWithin(Check *check, Error code, int32_t value, int32_t lo, int32_t hi) {
   if (check->error != OM_OK) return;
   if (value < lo) {
     failWith(check, code, value, lo);
@@ -39,10 +39,10 @@ void checkScratchStruct(Check *check, uint32_t scratch) { structAt(check, scratc
 
 void checkTensorShape(Check *check, uint32_t t) {
   for (uint32_t at = TENSOR_H; at <= TENSOR_C; at += 4)
-    between(check, OM_BAD_SHAPE, field(check, t + at), 1, MAX_DIM);
+    checkWithin(check, OM_BAD_SHAPE, field(check, t + at), 1, MAX_DIM);
   if (check->error != OM_OK) return; // only now is w·c known to fit
-  between(check, OM_BAD_SHAPE, field(check, t + TENSOR_PITCH),
-          field(check, t + TENSOR_W) * field(check, t + TENSOR_C), MAX_COUNT);
+  checkWithin(check, OM_BAD_SHAPE, field(check, t + TENSOR_PITCH),
+              field(check, t + TENSOR_W) * field(check, t + TENSOR_C), MAX_COUNT);
 }
 
 /** Output length of a sliding window, 0 if the window does not fit once. */
@@ -54,13 +54,13 @@ static int32_t outputLength(int32_t input, int32_t before, int32_t after, int32_
 
 void checkConvShape(Check *check, uint32_t conv, uint32_t input, uint32_t output) {
   for (uint32_t at = CONV_KERNEL_H; at <= CONV_DILATION_W; at += 4) {
-    between(check, OM_BAD_SHAPE, field(check, conv + at), 1, MAX_CONV);
+    checkWithin(check, OM_BAD_SHAPE, field(check, conv + at), 1, MAX_CONV);
   }
   for (uint32_t at = CONV_PAD_TOP; at <= CONV_PAD_RIGHT; at += 4) {
-    between(check, OM_BAD_SHAPE, field(check, conv + at), 0, MAX_CONV);
+    checkWithin(check, OM_BAD_SHAPE, field(check, conv + at), 0, MAX_CONV);
   }
   int32_t groups = field(check, conv + CONV_GROUPS);
-  between(check, OM_BAD_SHAPE, groups, 1, MAX_DIM);
+  checkWithin(check, OM_BAD_SHAPE, groups, 1, MAX_DIM);
   if (check->error != OM_OK) return;
   int32_t inputChannels = field(check, input + TENSOR_C), outputChannels = field(check, output + TENSOR_C);
   if (inputChannels % groups != 0) failWith(check, OM_BAD_SHAPE, inputChannels, groups);
@@ -104,22 +104,22 @@ void checkZeroPoints(Check *check, uint32_t quant) {
   checkInt8(check, field(check, quant + QUANT_OUTPUT_ZERO));
 }
 
-void checkInt8(Check *check, int32_t zero) { between(check, OM_BAD_QUANTISATION, zero, -128, 127); }
+void checkInt8(Check *check, int32_t zero) { checkWithin(check, OM_BAD_QUANTISATION, zero, -128, 127); }
 
 void checkRequantisation(Check *check, uint32_t quant, int32_t channels, int32_t min, int32_t max) {
   int32_t n = field(check, quant + QUANT_CHANNELS);
   if (n != 1 && n != channels) failWith(check, OM_BAD_QUANTISATION, n, channels);
-  between(check, OM_BAD_QUANTISATION, field(check, quant + QUANT_ROUNDING), 0, 1);
+  checkWithin(check, OM_BAD_QUANTISATION, field(check, quant + QUANT_ROUNDING), 0, 1);
   int32_t lo = field(check, quant + QUANT_LO);
-  between(check, OM_BAD_QUANTISATION, lo, min, max);
-  between(check, OM_BAD_QUANTISATION, field(check, quant + QUANT_HI), lo, max);
+  checkWithin(check, OM_BAD_QUANTISATION, lo, min, max);
+  checkWithin(check, OM_BAD_QUANTISATION, field(check, quant + QUANT_HI), lo, max);
   uint32_t m = (uint32_t)field(check, quant + QUANT_MULTIPLIER);
   uint32_t s = (uint32_t)field(check, quant + QUANT_SHIFT);
   checkPointer(check, m, (uint64_t)n * 4, 4);
   checkPointer(check, s, (uint64_t)n * 4, 4);
   for (uint32_t i = 0; check->error == OM_OK && i < (uint32_t)n * 4; i += 4) {
-    between(check, OM_BAD_QUANTISATION, field(check, m + i), MANTISSA_MIN, INT32_MAX);
-    between(check, OM_BAD_QUANTISATION, field(check, s + i), 1, 62);
+    checkWithin(check, OM_BAD_QUANTISATION, field(check, m + i), MANTISSA_MIN, INT32_MAX);
+    checkWithin(check, OM_BAD_QUANTISATION, field(check, s + i), 1, 62);
   }
 }
 
@@ -131,7 +131,7 @@ void checkScratchSize(Check *check, uint32_t scratch, int64_t need) {
   checkPointer(check, (uint32_t)field(check, scratch + SCRATCH_DATA), (uint64_t)bytes, 4);
 }
 
-void checkCount(Check *check, int32_t n) { between(check, OM_BAD_SHAPE, n, 0, MAX_COUNT); }
+void checkCount(Check *check, int32_t n) { checkWithin(check, OM_BAD_SHAPE, n, 0, MAX_COUNT); }
 
 void checkPointer(Check *check, uint32_t at, uint64_t bytes, uint32_t align) {
   if (at & (align - 1)) {

@@ -42,6 +42,9 @@ enum { SCRATCH_BYTES = 12, SCRATCH_DATA = 4, SCRATCH_SIZE = 8 };
 /** Products that an int32 accumulator can take: 2^31 / (127·128). */
 #define MAX_PRODUCTS 132104
 
+/** Largest dimension of a tensor, and largest element count of a flat argument. */
+enum { MAX_DIM = 32767, MAX_COUNT = 1 << 30 };
+
 /** Who checks, where, and what was found. Once it has failed, further checks change nothing. */
 typedef struct Check {
   const Linear *memory;
@@ -64,6 +67,9 @@ void checkTensorShape(Check *check, uint32_t tensor);
 
 /** Kernel, stride, dilation, padding, groups in range; the output's height and width are what they must be. */
 void checkConvShape(Check *check, uint32_t conv, uint32_t input, uint32_t output);
+
+/** lo ≤ value ≤ hi, else `code` with the value and the limit that it passed. */
+void checkWithin(Check *check, Error code, int32_t value, int32_t lo, int32_t hi);
 
 /** Two fields that must be equal. */
 void checkSame(Check *check, int32_t got, int32_t want);

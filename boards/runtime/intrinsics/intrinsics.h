@@ -20,7 +20,13 @@ enum {
   FN_MAX_POOL2D,
   FN_MAX_POOL2D_GRAD,
   FN_RELU,
-  FN_RELU_GRAD
+  FN_RELU_GRAD,
+  FN_REQUANTIZE32,
+  FN_SGD_UPDATE32,
+  FN_CONV2D_LEARN,
+  FN_DRAW_MASTERS,
+  FN_WEIGHTS_OF,
+  FN_SOFTMAX_CROSS_ENTROPY
 };
 
 MUST_CHECK Error conv2d(const Linear *memory, uint32_t scratch, uint32_t conv, uint32_t quant, uint32_t xT,
@@ -53,5 +59,25 @@ MUST_CHECK Error relu(const Linear *memory, uint32_t x, int32_t n, int32_t zero,
 
 MUST_CHECK Error reluGrad(const Linear *memory, uint32_t y, int32_t n, int32_t zero, uint32_t e,
                           Fault *fault);
+
+MUST_CHECK Error requantize32(const Linear *memory, uint32_t quant, uint32_t x, int32_t n, uint32_t first,
+                              uint32_t y, Fault *fault);
+
+MUST_CHECK Error sgdUpdate32(const Linear *memory, uint32_t quant, uint32_t x, int32_t n, uint32_t first,
+                             uint32_t y, Fault *fault);
+
+MUST_CHECK Error conv2dLearn(const Linear *memory, uint32_t scratch, uint32_t conv, uint32_t quant,
+                             uint32_t xT, uint32_t x, uint32_t eT, uint32_t e, uint32_t workspace,
+                             int32_t elements, uint32_t weightQuant, uint32_t w16, uint32_t w8,
+                             uint32_t biasQuant, uint32_t bias, int32_t *result, Fault *fault);
+
+MUST_CHECK Error drawMasters(const Linear *memory, uint32_t key, int32_t bound, int32_t shift, int32_t n,
+                             uint32_t w16, Fault *fault);
+
+MUST_CHECK Error weightsOf(const Linear *memory, uint32_t w16, int32_t n, int32_t halve, uint32_t w8,
+                           Fault *fault);
+
+MUST_CHECK Error softmaxCrossEntropy(const Linear *memory, uint32_t quant, uint32_t logits, int32_t n,
+                                     int32_t label, uint32_t errors, int32_t *result, Fault *fault);
 
 #endif

@@ -1,0 +1,53 @@
+// Intrinsics 12 and 13: int32 → int32 requantisation, for biases.
+#include "check.h"
+#include "intrinsics.h"
+#include "requantize.h"
+
+/** Biases lie in ±2^30: that leaves accumulators 2^30 for products. */
+enum { BIAS_MAX = 1 << 30 };
+
+static Error checkArguments(const Linear *memory, int32_t fn, uint32_t quant, uint32_t x, int32_t n,
+                            uint32_t y, Fault *fault) {
+  Check check = checkStart(memory, fn, fault);
+  uint64_t bytes = (uint64_t)n * 4;
+  checkQuantStruct(&check, quant);
+  checkCount(&check, n);
+  checkZeroPoints(&check, quant);
+  checkRequantisation(&check, quant, 1, -BIAS_MAX, BIAS_MAX);
+  checkPointer(&check, x, bytes, 4);
+  checkPointer(&check, y, bytes, 4);
+  checkApart(&check, y, bytes, x, bytes);
+  return check.error;
+}
+
+/** Requantised value; its draw is that of element `index`. Zero points are not used. */
+static int32_t value(const Linear *memory, const Quant *q, int32_t x, uint32_t index) {
+  int32_t s = loadI32(memory, q->shift);
+  int64_t r = q->rounding != 0 ? roundStochastic(s, q->key, index) : roundNearest(s);
+  return requantizeValue(x, loadI32(memory, q->multiplier), s, r, 0, q->lo, q->hi);
+}
+
+Error requantize32(const Linear *memory, uint32_t quant, uint32_t x, int32_t n, uint32_t first, uint32_t y,
+                   Fault *fault) {
+  Error error = checkArguments(memory, FN_REQUANTIZE32, quant, x, n, y, fault);
+  if (error != OM_OK) return error;
+  Quant q = quantRead(memory, quant);
+  for (uint32_t i = 0; i < (uint32_t)n; i++) {
+    storeI32(memory, y + i * 4, value(memory, &q, loadI32(memory, x + i * 4), first + i));
+  }
+  return OM_OK;
+}
+
+Error sgdUpdate32(const Linear *memory, uint32_t quant, uint32_t x, int32_t n, uint32_t first, uint32_t y,
+                  Fault *fault) {
+  Error error = checkArguments(memory, FN_SGD_UPDATE32, quant, x, n, y, fault);
+  if (error != OM_OK) return error;
+  Quant q = quantRead(memory, quant);
+  for (uint32_t i = 0; i < (uint32_t)n; i++) {
+    // whatever y held before, its distance from a value of ±2^30 is taken in 64 bits
+    int64_t moved =
+        (int64_t)loadI32(memory, y + i * 4) - value(memory, &q, loadI32(memory, x + i * 4), first + i);
+    storeI32(memory, y + i * 4, (int32_t)(moved < q.lo ? q.lo : moved > q.hi ? q.hi : moved));
+  }
+  return OM_OK;
+}
