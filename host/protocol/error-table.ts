@@ -149,6 +149,14 @@ export const ERRORS: readonly ErrorEntry[] = [
     got: "bytes",
   },
   {
+    code: 28,
+    name: "state-mismatch",
+    message: "the learned state that was written belongs to another model or version",
+    advice: "Write a state that the same app has learned.",
+    got: "its mark, length or structure",
+    want: "this model's",
+  },
+  {
     code: 40,
     name: "unknown-import",
     message: "the module imports a name that the ABI does not allow",

@@ -112,6 +112,8 @@ export class FrameDecoder {
   #length = 0;
   /** What is held continues a chunk that is known to be no frame. */
   #continued = false;
+  /** What came before on the same line was noise; so is the rest of it. */
+  #noisy = false;
 
   constructor(sink: FrameSink) {
     this.#sink = sink;
@@ -134,6 +136,7 @@ export class FrameDecoder {
       if (byte === NEWLINE && this.#cannotBeFrame()) {
         this.#flush("stuffing");
         this.#continued = true;
+        this.#noisy = false;
       }
     }
   }
@@ -142,6 +145,7 @@ export class FrameDecoder {
   reset(): void {
     this.#length = 0;
     this.#continued = false;
+    this.#noisy = false;
   }
 
   /** The first byte of a frame's content is the version, which is not zero and therefore stands at index 1. */
@@ -177,8 +181,9 @@ export class FrameDecoder {
 
   #flush(reason: NoiseReason): void {
     const bytes = this.#held.subarray(0, this.#length);
-    const text = this.#printable(bytes);
+    const text = this.#noisy ? null : this.#printable(bytes);
     this.#length = 0;
+    this.#noisy = text === null;
     if (text === null) this.#sink.noise?.(bytes.length, reason);
     else this.#sink.text?.(text);
   }

@@ -1,6 +1,14 @@
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { describeFault, ERRORS, errorCode, errorName, errorsMarkdown } from "../../host/protocol/errors.ts";
+import {
+  describeFault,
+  ENTRY_POINTS,
+  ERRORS,
+  errorCode,
+  errorName,
+  errorsMarkdown,
+  INTRINSICS,
+} from "../../host/protocol/errors.ts";
 
 const root = new URL("../../", import.meta.url);
 const read = (path: string) => readFileSync(new URL(path, root), "utf8");
@@ -29,6 +37,18 @@ test("assembly/device/errors.ts has every code that modules raise", () => {
   expect(codes.map(([, code]) => Number(code))).toEqual(
     ERRORS.map(({ code }) => code).filter((code) => code < 40),
   );
+});
+
+test("intrinsics and entry points have the numbers of docs/abi.md", () => {
+  const abi = read("docs/abi.md");
+  const table = [...abi.matchAll(/^\| (\d+) \| `(\w+)\(/gm)].map(([, number, name]) => [
+    Number(number),
+    name,
+  ]);
+  expect(table).toEqual(INTRINSICS.map((name, i) => [i, name]).slice(1));
+  const exports = abi.slice(abi.indexOf("## Exports"), abi.indexOf("## Configuration"));
+  const names = [...exports.matchAll(/^\| `(\w+)` \| `/gm)].map(([, name]) => name);
+  expect(names).toEqual(ENTRY_POINTS.slice(1));
 });
 
 describe("a fault in words", () => {
