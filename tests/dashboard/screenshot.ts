@@ -31,10 +31,17 @@ const started = spawn(
   ],
   { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] },
 );
+const ended = new Promise<never>((_, reject) => {
+  started.once("exit", (code) =>
+    reject(new Error(`octomote start ended with code ${code} before the picture was taken`)),
+  );
+});
+ended.catch(() => {}); // raced below; after the picture it may end as it likes
 const browser = await Browser.start({ colorScheme: "dark", viewport: { width: WIDTH, height: 900 } });
 try {
-  const page = await browser.open(await pageAddress(started));
-  await page.locator('.card .metrics dd:text-matches("^[0-9]")').first().waitFor({ timeout: START_MS });
+  const page = await browser.open(await Promise.race([pageAddress(started), ended]));
+  const learning = page.locator('.card .metrics dd:text-matches("^[0-9]")').first();
+  await Promise.race([learning.waitFor({ timeout: START_MS }), ended]);
   console.log(`devices learn; the picture is taken in ${seconds} s`);
   await page.waitForTimeout(seconds * 1000);
   const height = await page.evaluate(() => document.documentElement.scrollHeight);
@@ -52,13 +59,12 @@ console.log(`${FILE}: ${size} bytes`);
 
 /** The address that `octomote start` prints once it serves the page. */
 function pageAddress(child: ChildProcess): Promise<string> {
-  return new Promise((resolve, reject) => {
+  return new Promise((resolve) => {
     let output = "";
     child.stdout?.on("data", (chunk: Buffer) => {
       output += chunk.toString();
       const address = /http:\/\/\S+/.exec(output)?.[0];
       if (address !== undefined) resolve(address);
     });
-    child.once("exit", (code) => reject(new Error(`octomote start ended with code ${code}:\n${output}`)));
   });
 }
