@@ -36,6 +36,8 @@ void cborInt(CborWriter *w, int64_t value) {
   }
 }
 
+void cborBytesHead(CborWriter *w, uint32_t bytes) { putHead(w, BYTES, bytes); }
+
 void cborBytes(CborWriter *w, const uint8_t *data, uint32_t bytes) {
   putHead(w, BYTES, bytes);
   put(w, data, bytes);

@@ -16,6 +16,8 @@ void cborMap(CborWriter *w, uint32_t pairs);
 void cborArray(CborWriter *w, uint32_t items);
 void cborInt(CborWriter *w, int64_t value);
 void cborBytes(CborWriter *w, const uint8_t *data, uint32_t bytes);
+/** Only what precedes the bytes themselves. */
+void cborBytesHead(CborWriter *w, uint32_t bytes);
 void cborText(CborWriter *w, const char *text);
 void cborTextN(CborWriter *w, const char *text, uint32_t bytes);
 void cborBool(CborWriter *w, bool value);

@@ -4,10 +4,11 @@
 size_t cobsEncode(const uint8_t *from, size_t bytes, uint8_t *to) {
   size_t code = 0, length = 1;
   for (size_t i = 0; i < bytes; i++) {
-    if (from[i] != 0) to[length++] = from[i];
-    if (from[i] != 0 && length - code < 255) continue;
+    uint8_t byte = from[i]; // read before anything is written: `to` may follow closely
+    if (byte != 0) to[length++] = byte;
+    if (byte != 0 && length - code < 255) continue;
     // a block of 254 bytes that ends the data needs no block after it
-    if (from[i] != 0 && i + 1 == bytes) break;
+    if (byte != 0 && i + 1 == bytes) break;
     to[code] = (uint8_t)(length - code);
     code = length++;
   }

@@ -6,10 +6,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/** Most bytes that `bytes` become. */
-#define COBS_MAX_ENCODED(bytes) ((bytes) + (bytes) / 254 + 1)
+/** Most bytes that are added to `bytes`. */
+#define COBS_OVERHEAD(bytes) ((bytes) / 254 + 1)
 
-/** Encodes without delimiters; `to` holds COBS_MAX_ENCODED(bytes). Returns the encoded length. */
+/**
+ * Encodes without delimiters; `to` holds bytes + COBS_OVERHEAD(bytes). Returns the encoded length. `from` may lie in the
+ * same buffer, COBS_OVERHEAD(bytes) or more behind `to`.
+ */
 size_t cobsEncode(const uint8_t *from, size_t bytes, uint8_t *to);
 
 /** A decoder that takes one byte at a time and never writes past its room. */

@@ -21,8 +21,10 @@ enum { SLOTS = 2, FIRST_RESEND_MS = 250, MAX_RESEND_MS = 2000, MAX_TRIES = 10 };
 enum { HELLO_MS = 500, STATE_MS = 100, IDLE_MS = 1000 };
 
 #define MAX_FRAME (HEADER + LINK_MAX_PAYLOAD + CRC)
+// a frame is built here and encoded towards the start of the buffer, behind a delimiter
+#define RAW (1 + COBS_OVERHEAD(MAX_FRAME))
 // one stream frame of full size and a few small ones
-#define QUEUE_BYTES 2048u
+#define QUEUE_BYTES 1536u
 
 typedef struct Answer {
   uint16_t sequence, bytes;
@@ -36,8 +38,7 @@ static struct {
   uint8_t in[MAX_FRAME];
   CobsDecoder decoder;
 
-  uint8_t raw[MAX_FRAME];
-  uint8_t out[COBS_MAX_ENCODED(MAX_FRAME) + 2];
+  uint8_t out[RAW + MAX_FRAME + 1];
   size_t outLength, outSent;
 
   uint32_t epoch;
@@ -180,9 +181,12 @@ void linkReceive(const uint8_t *data, size_t bytes, uint64_t now) {
 
 // ---- out
 
+// where a frame's payload is written; only while the output buffer is empty
+#define PAYLOAD (state.out + RAW + HEADER)
+
 /** Encodes a frame into the output buffer, which must be empty. */
 static void encode(uint8_t type, bool reliable, uint16_t sequence, const uint8_t *payload, uint32_t bytes) {
-  uint8_t *raw = state.raw;
+  uint8_t *raw = state.out + RAW;
   raw[0] = VERSION;
   raw[1] = type;
   raw[2] = (uint8_t)((state.epoch & 15) << 4 | (reliable ? RELIABLE : 0));
@@ -202,7 +206,7 @@ static void encode(uint8_t type, bool reliable, uint16_t sequence, const uint8_t
 static bool encodeHello(uint64_t now) {
   if (!state.helloDue || now < state.helloAt) return false;
   state.helloAt = now + HELLO_MS;
-  CborWriter w = {state.raw + HEADER, LINK_MAX_PAYLOAD, 0, false};
+  CborWriter w = {PAYLOAD, LINK_MAX_PAYLOAD, 0, false};
   state.user->hello(&w, state.epoch);
   encode(HELLO, false, 0, w.data, w.length);
   return true;
@@ -227,7 +231,7 @@ static bool encodeAnswer(uint64_t now) {
 
 static bool encodeState(uint64_t now) {
   if (now < state.stateAt) return false;
-  CborWriter w = {state.raw + HEADER, LINK_MAX_PAYLOAD, 0, false};
+  CborWriter w = {PAYLOAD, LINK_MAX_PAYLOAD, 0, false};
   if (!state.user->state(&w) || w.full) return false;
   state.stateAt = now + STATE_MS;
   encode(STATE, false, state.streamSequence++, w.data, w.length);
@@ -250,14 +254,15 @@ static bool encodeStream(void) {
   uint8_t type = dequeueByte();
   uint32_t bytes = dequeueByte();
   bytes |= (uint32_t)dequeueByte() << 8;
-  for (uint32_t i = 0; i < bytes; i++) state.raw[HEADER + i] = dequeueByte();
-  encode(type, false, state.streamSequence++, state.raw + HEADER, bytes);
+  for (uint32_t i = 0; i < bytes; i++) PAYLOAD[i] = dequeueByte();
+  encode(type, false, state.streamSequence++, PAYLOAD, bytes);
   return true;
 }
 
-bool linkStream(uint8_t type, const uint8_t *payload, uint32_t bytes) {
-  if (bytes > LINK_MAX_PAYLOAD) return false;
-  while (QUEUE_BYTES - state.queueUsed < bytes + 3) {
+bool linkStream(uint8_t type, const uint8_t *head, uint32_t headBytes, const uint8_t *data, uint32_t bytes) {
+  uint32_t length = headBytes + bytes;
+  if (bytes > LINK_MAX_PAYLOAD || length > LINK_MAX_PAYLOAD) return false;
+  while (QUEUE_BYTES - state.queueUsed < length + 3) {
     (void)dequeueByte();
     uint32_t oldest = dequeueByte();
     oldest |= (uint32_t)dequeueByte() << 8;
@@ -266,9 +271,10 @@ bool linkStream(uint8_t type, const uint8_t *payload, uint32_t bytes) {
     state.counts.dropped++;
   }
   enqueueByte(type);
-  enqueueByte((uint8_t)bytes);
-  enqueueByte((uint8_t)(bytes >> 8));
-  for (uint32_t i = 0; i < bytes; i++) enqueueByte(payload[i]);
+  enqueueByte((uint8_t)length);
+  enqueueByte((uint8_t)(length >> 8));
+  for (uint32_t i = 0; i < headBytes; i++) enqueueByte(head[i]);
+  for (uint32_t i = 0; i < bytes; i++) enqueueByte(data[i]);
   return true;
 }
 

@@ -11,7 +11,7 @@
 
 #define LINK_MAX_PAYLOAD 1024u
 /** Largest answer that is kept for resending. */
-#define LINK_MAX_ANSWER 640u
+#define LINK_MAX_ANSWER 560u
 
 /** Types of frames that carry streams. */
 enum { LINK_LOG = 0x11, LINK_FEATURES = 0x12 };
@@ -50,8 +50,8 @@ uint32_t linkSend(uint64_t now);
 /** Whether bytes wait for the port to take more. */
 bool linkPending(void);
 
-/** Queues a stream frame; the oldest make room. False if it could never fit. */
-bool linkStream(uint8_t type, const uint8_t *payload, uint32_t bytes);
+/** Queues a stream frame, its payload in two parts; the oldest make room. False if it could never fit. */
+bool linkStream(uint8_t type, const uint8_t *head, uint32_t headBytes, const uint8_t *data, uint32_t bytes);
 
 LinkCounts linkCounts(void);
 

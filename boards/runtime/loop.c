@@ -136,7 +136,7 @@ static void sendLog(int32_t level, const char *text, uint32_t bytes) {
   cborInt(&w, level);
   cborInt(&w, 1);
   cborTextN(&w, text, bytes);
-  if (!w.full) (void)linkStream(LINK_LOG, payload, w.length);
+  if (!w.full) (void)linkStream(LINK_LOG, payload, w.length, NULL, 0);
 }
 
 void loopLog(int32_t level, const char *text) { sendLog(level, text, (uint32_t)strlen(text)); }
@@ -151,13 +151,12 @@ static bool publish(int32_t channel, const uint8_t *data, uint32_t bytes) {
     loop.dirty = true;
     return true;
   }
-  if (channel != 1 || bytes > LINK_MAX_PAYLOAD - 8) return false;
-  static uint8_t payload[LINK_MAX_PAYLOAD];
-  CborWriter w = {payload, sizeof payload, 0, false};
+  uint8_t head[8];
+  CborWriter w = {head, sizeof head, 0, false};
   cborMap(&w, 1);
   cborInt(&w, 0);
-  cborBytes(&w, data, bytes);
-  return linkStream(LINK_FEATURES, payload, w.length);
+  cborBytesHead(&w, bytes);
+  return channel == 1 && linkStream(LINK_FEATURES, head, w.length, data, bytes);
 }
 
 // ---- the module's life
