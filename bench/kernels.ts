@@ -55,6 +55,8 @@ function print(result: KernelsResult): void {
     );
   }
   if (apps.some(({ app }) => app === "mlp-step")) console.log(`\nBeside others\n\n${rivalsTable(result)}`);
+  for (const { app, target, why } of result.failures)
+    console.log(`\n${app} (${target}) does not run: ${why}`);
   console.log(`\nRAM and flash of the trainer app\n\n${memoryTable(result)}`);
   console.log(`\nModule bytes by feature\n\n${featuresTable(result)}`);
   console.log(`\nTrainer module by source file\n\n${codeTable(result)}`);

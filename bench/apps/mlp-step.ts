@@ -1,9 +1,9 @@
 // mlp-step.ts: a training step of the perceptron 64-32-10 that other trainers are measured with.
-import { dense, Model, param, relu, sensor, Trainer } from "octomote/assembly";
+import { dense, fixed, Model, relu, sensor, Trainer } from "octomote/assembly";
 import { draw, drawKey } from "octomote/assembly/int8/rng";
 
 const model = new Model([1, 1, 64]).add(dense(32)).add(relu()).add(dense(10));
-const trainer = new Trainer(model, { learningRate: param("lr", 0.005), totalSteps: 0 });
+const trainer = new Trainer(model, { learningRate: fixed(0.005), totalSteps: 0 });
 
 export function step(): void {}
 

@@ -1,6 +1,6 @@
-// train-step.ts: one training step of the reference net, whole and in its parts, for the counting plugin. The app is that
-// of assembly/apps/trainer.ts; bench/kernels/parts.ts names the regions in the same order.
-import { conv2d, dense, maxPool, Model, param, paramInt, relu, sensor, Trainer } from "octomote/assembly";
+// train-step.ts: one training step of the reference net, whole and in its parts, for the counting plugin. The net is that
+// of assembly/apps/trainer.ts, less what tells the host; bench/kernels/parts.ts names the regions in the same order.
+import { conv2d, dense, fixed, maxPool, Model, relu, sensor, Trainer } from "octomote/assembly";
 import * as int8 from "octomote/assembly/int8/intrinsics";
 import { Layer } from "octomote/assembly/octo/layer";
 import * as work from "octomote/assembly/octo/workspace";
@@ -15,7 +15,7 @@ const model = new Model([28, 28, 1])
   .add(conv2d(8, 5)).add(relu()).add(maxPool(2))
   .add(conv2d(16, 5)).add(relu()).add(maxPool(2))
   .add(dense(10));
-const trainer = new Trainer(model, { learningRate: param("lr", 0.005), totalSteps: paramInt("steps", 0) });
+const trainer = new Trainer(model, { learningRate: fixed(0.005), totalSteps: 0 });
 
 /** Layer whose turn it is: regions walk the net forwards, then backwards. */
 let layer: Layer = model.last;
@@ -24,9 +24,7 @@ let lowest: Layer = model.last;
 
 export function step(): void {
   const frame = sensor.frame();
-  const seen = model.infer(frame);
-  if (frame.hasLabel) trainer.step(frame, frame.label);
-  trainer.report(seen.argmax());
+  trainer.step(frame, frame.label);
 }
 
 /** Warms up; returns how many regions there are. */
@@ -37,7 +35,7 @@ export function benchCount(): i32 {
   return 3 + LAYERS + 1 + LAYERS + 1;
 }
 
-/** 0 nothing, 1 a whole step of the app, 2 inference, then its parts: forward, loss, backward, ranges. */
+/** 0 nothing, 1 a whole step with its frame, 2 inference, then its parts: forward, loss, backward, ranges. */
 export function bench(region: i32): void {
   if (!region) return;
   if (region == 1) return step();

@@ -26,8 +26,9 @@ export interface Verdict {
 export function figuresOf({ apps, trainer, features, memory }: KernelsResult): Record<string, number> {
   const figures: Record<string, number> = {};
   for (const { app, targets } of apps) {
-    for (const [target, { bytes, parts }] of Object.entries(targets)) {
+    for (const [target, { bytes, ram, parts }] of Object.entries(targets)) {
       figures[`${app} (${target}): module bytes`] = bytes;
+      figures[`${app} (${target}): RAM`] = ram;
       for (const part of parts) figures[`${app} (${target}): ${part.name}: instructions`] = part.instructions;
     }
   }
@@ -52,6 +53,9 @@ export function compare(golden: Golden, result: KernelsResult): Verdict {
   const verdict: Verdict = { regressions: [], improvements: [], compared: 0 };
   if (!sameTools) {
     verdict.skipped = `module bytes alone were compared: the golden figures were made with ${describe(golden.tools)}, these with ${describe(result.tools)}`;
+  }
+  for (const { app, target, why } of result.failures) {
+    verdict.regressions.push(`${app} (${target}) does not run: ${why}`);
   }
   for (const [name, value] of Object.entries(measured)) {
     const before = golden.figures[name];

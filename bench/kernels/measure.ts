@@ -5,7 +5,8 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import { type BuiltModule, buildModules, ROOT, type Target } from "../../host/build/modules.ts";
 import { findWasm3 } from "../../host/build/toolchain.ts";
-import { type GuestMemory, runBench } from "../count/run.ts";
+import { CountError } from "../count/plugin.ts";
+import { type BenchRun, type GuestMemory, runBench } from "../count/run.ts";
 import { type FeatureBytes, find, measureFeatures } from "./features.ts";
 import { BENCH_APPS, type BenchApp, type Part } from "./parts.ts";
 import { bytesByPart, type ModuleBytes } from "./sections.ts";
@@ -22,7 +23,21 @@ export interface CountedPart extends Part {
 export interface CountedApp {
   app: string;
   title: string;
-  targets: Partial<Record<Target, { bytes: number; parts: CountedPart[] }>>;
+  targets: Partial<Record<Target, CountedModule>>;
+}
+
+export interface CountedModule {
+  bytes: number;
+  /** Everything that a device needs to run it, firmware included. */
+  ram: number;
+  parts: CountedPart[];
+}
+
+/** A module that the board refused, with the firmware's words. */
+export interface Failure {
+  app: string;
+  target: Target;
+  why: string;
 }
 
 export interface KernelsResult {
@@ -33,6 +48,7 @@ export interface KernelsResult {
   features: FeatureBytes[];
   /** RAM and flash of the trainer app on mps2-an386. */
   memory: Partial<Record<Target, GuestMemory>>;
+  failures: Failure[];
 }
 
 export interface MeasureOptions {
@@ -53,20 +69,36 @@ export async function measureKernels(options: MeasureOptions = {}): Promise<Kern
     out: join(ROOT, "dist/bench/modules"),
   });
   const trainer = await buildModules();
+  const failures: Failure[] = [];
+  const run = async (app: string, target: Target, module: BuiltModule): Promise<BenchRun | undefined> => {
+    say(`counting ${app} (${target})`);
+    return runBench(module.path).catch((error: unknown) => {
+      if (!(error instanceof CountError)) throw error;
+      failures.push({ app, target, why: error.message });
+      return undefined;
+    });
+  };
   const apps: CountedApp[] = [];
   for (const bench of chosen) {
     const counted: CountedApp = { app: bench.app, title: bench.title, targets: {} };
     for (const target of targets) {
-      say(`counting ${bench.app} (${target})`);
       const module = find(built, bench.app, target);
-      const run = await runBench(module.path);
-      counted.targets[target] = { bytes: module.bytes, parts: lessTheCall(bench, run.regions) };
+      const counts = await run(bench.app, target, module);
+      if (counts) {
+        counted.targets[target] = {
+          bytes: module.bytes,
+          ram: counts.memory.ram,
+          parts: lessTheCall(bench, counts.regions),
+        };
+      }
     }
     apps.push(counted);
   }
   const memory: KernelsResult["memory"] = {};
-  for (const target of targets)
-    memory[target] = (await runBench(find(trainer, "trainer", target).path)).memory;
+  for (const target of targets) {
+    const counts = await run("trainer", target, find(trainer, "trainer", target));
+    if (counts) memory[target] = counts.memory;
+  }
   return {
     tools: {
       gcc: await firstLine("arm-none-eabi-gcc"),
@@ -77,6 +109,7 @@ export async function measureKernels(options: MeasureOptions = {}): Promise<Kern
     trainer: { bytes: bytesOf(trainer), code: await codeOf() },
     features: await measureFeatures(),
     memory,
+    failures,
   };
 }
 

@@ -74,17 +74,19 @@ export function codeTable({ trainer }: KernelsResult): string {
 /** The perceptron's step beside other projects'. */
 export function rivalsTable({ apps }: KernelsResult): string {
   const mlp = apps.find(({ app }) => app === "mlp-step");
-  const own = Object.entries(mlp?.targets ?? {}).map(([target, { parts }]) => ({
+  const own = Object.entries(mlp?.targets ?? {}).map(([target, { ram, parts }]) => ({
     name: `Octomote, INT8 under wasm3, ${target} module`,
     instructions: parts.find(({ name }) => name === "training step")!.instructions,
+    ram: ram / 1024,
   }));
-  const base = RIVALS[0]!.instructions;
+  const base = RIVALS[0]!;
   return markdownTable(
-    ["trainer", "instructions", `against ${RIVALS[0]!.name.split(" ")[0]}`],
-    [...own, ...RIVALS].map(({ name, instructions }) => [
+    ["trainer", "instructions", `against ${base.name.split(" ")[0]}`, "RAM, KB"],
+    [...own, ...RIVALS].map(({ name, instructions, ram }) => [
       name,
       instructions,
-      `${(base / instructions).toFixed(1)}×`,
+      `${(base.instructions / instructions).toFixed(2)}×`,
+      ram.toFixed(1),
     ]),
   );
 }

@@ -28,6 +28,7 @@ const measurement = (instructions: number, bytes: number): KernelsResult => ({
   },
   features: [{ feature: "f", bytes: { portable: 9, device: 8 }, added: { portable: 9, device: 8 } }],
   memory: {},
+  failures: [],
 });
 
 const golden = (result: KernelsResult): Golden => ({ tools: result.tools, figures: figuresOf(result) });
@@ -58,6 +59,12 @@ describe("golden figures", () => {
     const other = measurement(1000, 100);
     other.apps[0]!.app = "new";
     expect(compare(before, other).regressions[0]).toContain("no golden figure");
+  });
+
+  it("do not pass over an app that the board refuses", () => {
+    const other = measurement(1000, 100);
+    other.failures.push({ app: "app", target: "portable", why: "out of arena" });
+    expect(compare(before, other).regressions).toEqual(["app (portable) does not run: out of arena"]);
   });
 
   it("compare bytes alone when a tool is another one, and say so", () => {
@@ -111,8 +118,9 @@ describe("tables", () => {
 
   it("of docs/benchmarks.md are those of bench/results (npm run bench:docs)", async () => {
     const page = await readFile(PAGE, "utf8");
-    expect(page).toBe(render(page, await readResults()));
-    expect(() => render("<!-- table nonsense -->\n<!-- /table -->", {} as never)).toThrow();
+    const results = await readResults();
+    expect(page).toBe(render(page, results));
+    expect(() => render("<!-- table nonsense -->\n<!-- /table -->", results)).toThrow("nonsense");
   });
 
   it("show every app's parts", async () => {
