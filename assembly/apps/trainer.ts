@@ -2,8 +2,12 @@
 import { conv2d, dense, maxPool, Model, param, paramInt, relu, sensor, Trainer } from "octomote/assembly";
 
 const model = new Model([28, 28, 1])
-  .add(conv2d(8, 5)).add(relu()).add(maxPool(2))
-  .add(conv2d(16, 5)).add(relu()).add(maxPool(2))
+  .add(conv2d(8, 5))
+  .add(relu())
+  .add(maxPool(2))
+  .add(conv2d(16, 5))
+  .add(relu())
+  .add(maxPool(2))
   .add(dense(10));
 const trainer = new Trainer(model, { learningRate: param("lr", 0.005), totalSteps: paramInt("steps", 0) });
 

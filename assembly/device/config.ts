@@ -8,10 +8,13 @@ export const MAX_PARAMS = 8;
 export const CONFIG_BYTES: u32 = 168;
 
 /** Address of the block. Word 0 holds its size; everything else is zero until the host writes. */
-export const CONFIG: usize = memory.data<u32>([
-  168, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
-  0, 0, 0, 0,
-], 16);
+export const CONFIG: usize = memory.data<u32>(
+  [
+    168, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
+    0, 0, 0, 0, 0, 0, 0,
+  ],
+  16,
+);
 
 // @ts-ignore: decorator
 @inline

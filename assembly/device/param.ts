@@ -24,14 +24,14 @@ export function param(name: string, value: f64): Fixed {
 
 /** A named whole number; see param(). */
 export function paramInt(name: string, value: i32): i32 {
-  return <i32>(lookUp(name, <i64>value << 32) >> 32);
+  return <i32>(lookUp(name, (<i64>value) << 32) >> 32);
 }
 
 function lookUp(name: string, value: Fixed): Fixed {
   // FNV-1a over the name's characters
   let hash: u32 = 0x811c9dc5;
   const at = changetype<usize>(name);
-  for (let i: usize = 0, end = <usize>name.length << 1; i < end; i += 2) {
+  for (let i: usize = 0, end = (<usize>name.length) << 1; i < end; i += 2) {
     hash = (hash ^ load<u8>(at + i)) * 0x01000193;
   }
   for (let i: u32 = 0, n = paramCount(); i < n; ++i) {

@@ -17,9 +17,9 @@ export function absMaxS8(x: usize, n: i32): i32 {
 /** Largest |x| of n int32 values (4-aligned), 0 … 2^31 − 1; 2^31 has no positive twin and counts as 2^31 − 1. */
 export function absMaxS32(x: usize, n: i32): i32 {
   check.count(5, n);
-  check.pointer(5, x, <u64>n << 2, 4);
+  check.pointer(5, x, (<u64>n) << 2, 4);
   let most = 0;
-  for (const end = x + (<usize>n << 2); x < end; x += 4) {
+  for (const end = x + ((<usize>n) << 2); x < end; x += 4) {
     const v = load<i32>(x);
     const a = v < 0 ? (v == i32.MIN_VALUE ? i32.MAX_VALUE : -v) : v;
     if (a > most) most = a;

@@ -3,16 +3,52 @@
 // `fn` is the intrinsic's number. Sizes are computed in 64 bits: dimensions reach 32,767, so a product of three
 // stays below 2^45.
 import {
-  ACCUMULATOR, BAD_QUANT, BAD_SHAPE, BAD_STRUCT, BAD_WINDOW, MISALIGNED, OUT_OF_RANGE, OVERLAP, SCRATCH_SMALL,
+  ACCUMULATOR,
+  BAD_QUANT,
+  BAD_SHAPE,
+  BAD_STRUCT,
+  BAD_WINDOW,
+  MISALIGNED,
+  OUT_OF_RANGE,
+  OVERLAP,
+  SCRATCH_SMALL,
 } from "../device/errors";
 import { fail } from "../device/host";
 import { limit } from "../device/limit";
 import { MANTISSA_MIN } from "./requantize-value";
 import {
-  CONV_BYTES, CONV_DILATION_H, CONV_DILATION_W, CONV_GROUPS, CONV_KERNEL_H, CONV_KERNEL_W, CONV_PAD_BOTTOM,
-  CONV_PAD_LEFT, CONV_PAD_RIGHT, CONV_PAD_TOP, CONV_STRIDE_H, CONV_STRIDE_W, CONV_X0, CONV_Y0, field, QUANT_BYTES,
-  QUANT_CHANNELS, QUANT_HI, QUANT_INPUT_ZERO, QUANT_LO, QUANT_MULTIPLIER, QUANT_OUTPUT_ZERO, QUANT_ROUNDING,
-  QUANT_SHIFT, SCRATCH_BYTES, SCRATCH_DATA, SCRATCH_SIZE, TENSOR_BYTES, TENSOR_C, TENSOR_H, TENSOR_PITCH, TENSOR_W,
+  CONV_BYTES,
+  CONV_DILATION_H,
+  CONV_DILATION_W,
+  CONV_GROUPS,
+  CONV_KERNEL_H,
+  CONV_KERNEL_W,
+  CONV_PAD_BOTTOM,
+  CONV_PAD_LEFT,
+  CONV_PAD_RIGHT,
+  CONV_PAD_TOP,
+  CONV_STRIDE_H,
+  CONV_STRIDE_W,
+  CONV_X0,
+  CONV_Y0,
+  field,
+  QUANT_BYTES,
+  QUANT_CHANNELS,
+  QUANT_HI,
+  QUANT_INPUT_ZERO,
+  QUANT_LO,
+  QUANT_MULTIPLIER,
+  QUANT_OUTPUT_ZERO,
+  QUANT_ROUNDING,
+  QUANT_SHIFT,
+  SCRATCH_BYTES,
+  SCRATCH_DATA,
+  SCRATCH_SIZE,
+  TENSOR_BYTES,
+  TENSOR_C,
+  TENSOR_H,
+  TENSOR_PITCH,
+  TENSOR_W,
 } from "./structs";
 
 /** Products that an int32 accumulator can take: 2^31 / (127·128) (DESIGN §2). */
@@ -65,20 +101,30 @@ function outputLength(input: i32, before: i32, after: i32, kernel: i32, stride: 
 
 /** Kernel, stride, dilation, padding, groups in range; the output's height and width are what they must be. */
 export function convShape(fn: i32, conv: usize, input: usize, output: usize): void {
-  for (let at = CONV_KERNEL_H; at <= CONV_DILATION_W; at += 4) within(fn, BAD_SHAPE, field(conv, at), 1, MAX_CONV);
-  for (let at = CONV_PAD_TOP; at <= CONV_PAD_RIGHT; at += 4) within(fn, BAD_SHAPE, field(conv, at), 0, MAX_CONV);
+  for (let at = CONV_KERNEL_H; at <= CONV_DILATION_W; at += 4)
+    within(fn, BAD_SHAPE, field(conv, at), 1, MAX_CONV);
+  for (let at = CONV_PAD_TOP; at <= CONV_PAD_RIGHT; at += 4)
+    within(fn, BAD_SHAPE, field(conv, at), 0, MAX_CONV);
   const groups = field(conv, CONV_GROUPS);
   within(fn, BAD_SHAPE, groups, 1, MAX_DIM);
   if (field(input, TENSOR_C) % groups) fail(BAD_SHAPE, fn, field(input, TENSOR_C), groups);
   if (field(output, TENSOR_C) % groups) fail(BAD_SHAPE, fn, field(output, TENSOR_C), groups);
   const h = outputLength(
-    field(input, TENSOR_H), field(conv, CONV_PAD_TOP), field(conv, CONV_PAD_BOTTOM),
-    field(conv, CONV_KERNEL_H), field(conv, CONV_STRIDE_H), field(conv, CONV_DILATION_H),
+    field(input, TENSOR_H),
+    field(conv, CONV_PAD_TOP),
+    field(conv, CONV_PAD_BOTTOM),
+    field(conv, CONV_KERNEL_H),
+    field(conv, CONV_STRIDE_H),
+    field(conv, CONV_DILATION_H),
   );
   if (field(output, TENSOR_H) != h) fail(BAD_SHAPE, fn, field(output, TENSOR_H), h);
   const w = outputLength(
-    field(input, TENSOR_W), field(conv, CONV_PAD_LEFT), field(conv, CONV_PAD_RIGHT),
-    field(conv, CONV_KERNEL_W), field(conv, CONV_STRIDE_W), field(conv, CONV_DILATION_W),
+    field(input, TENSOR_W),
+    field(conv, CONV_PAD_LEFT),
+    field(conv, CONV_PAD_RIGHT),
+    field(conv, CONV_KERNEL_W),
+    field(conv, CONV_STRIDE_W),
+    field(conv, CONV_DILATION_W),
   );
   if (field(output, TENSOR_W) != w) fail(BAD_SHAPE, fn, field(output, TENSOR_W), w);
 }
@@ -116,9 +162,9 @@ export function requantisation(fn: i32, quant: usize, channels: i32, min: i32, m
   within(fn, BAD_QUANT, field(quant, QUANT_HI), lo, max);
   const m = <usize>field(quant, QUANT_MULTIPLIER);
   const s = <usize>field(quant, QUANT_SHIFT);
-  pointer(fn, m, <u64>n << 2, 4);
-  pointer(fn, s, <u64>n << 2, 4);
-  for (let i: usize = 0, end = <usize>n << 2; i < end; i += 4) {
+  pointer(fn, m, (<u64>n) << 2, 4);
+  pointer(fn, s, (<u64>n) << 2, 4);
+  for (let i: usize = 0, end = (<usize>n) << 2; i < end; i += 4) {
     within(fn, BAD_QUANT, load<i32>(m + i), MANTISSA_MIN, i32.MAX_VALUE);
     within(fn, BAD_QUANT, load<i32>(s + i), 1, 62);
   }
@@ -156,13 +202,16 @@ export function apart(fn: i32, a: usize, aBytes: u64, b: usize, bBytes: u64): vo
 /** Bytes from a tensor's first element to its last. */
 export function tensorBytes(t: usize, elementBytes: i64): u64 {
   return <u64>(
-    (<i64>(field(t, TENSOR_H) - 1) * field(t, TENSOR_PITCH) + <i64>(field(t, TENSOR_W) * field(t, TENSOR_C)))
-    * elementBytes
+    ((<i64>(field(t, TENSOR_H) - 1) * field(t, TENSOR_PITCH) +
+      <i64>(field(t, TENSOR_W) * field(t, TENSOR_C))) *
+      elementBytes)
   );
 }
 
 /** Bytes of OHWI weights: kernelH · kernelW · c / groups · output channels. */
 export function kernelSize(conv: usize, input: usize): i64 {
-  return <i64>(field(conv, CONV_KERNEL_H) * field(conv, CONV_KERNEL_W))
-    * (field(input, TENSOR_C) / field(conv, CONV_GROUPS));
+  return (
+    <i64>(field(conv, CONV_KERNEL_H) * field(conv, CONV_KERNEL_W)) *
+    (field(input, TENSOR_C) / field(conv, CONV_GROUPS))
+  );
 }

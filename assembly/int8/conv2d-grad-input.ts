@@ -2,9 +2,26 @@
 import { accumulate } from "./accumulate";
 import * as check from "./check";
 import {
-  CONV_DILATION_H, CONV_DILATION_W, CONV_GROUPS, CONV_KERNEL_H, CONV_KERNEL_W, CONV_PAD_LEFT, CONV_PAD_TOP,
-  CONV_STRIDE_H, CONV_STRIDE_W, CONV_X0, CONV_X1, CONV_Y0, CONV_Y1, field, SCRATCH_DATA, SCRATCH_SIZE, TENSOR_C,
-  TENSOR_H, TENSOR_PITCH, TENSOR_W,
+  CONV_DILATION_H,
+  CONV_DILATION_W,
+  CONV_GROUPS,
+  CONV_KERNEL_H,
+  CONV_KERNEL_W,
+  CONV_PAD_LEFT,
+  CONV_PAD_TOP,
+  CONV_STRIDE_H,
+  CONV_STRIDE_W,
+  CONV_X0,
+  CONV_X1,
+  CONV_Y0,
+  CONV_Y1,
+  field,
+  SCRATCH_DATA,
+  SCRATCH_SIZE,
+  TENSOR_C,
+  TENSOR_H,
+  TENSOR_PITCH,
+  TENSOR_W,
 } from "./structs";
 import { Taps } from "./taps";
 
@@ -21,7 +38,13 @@ const FN: i32 = 2;
  * At most kernelH·kernelW·c'/groups products of 127·127 meet in one element: checked against 132,104.
  */
 export function conv2dGradInput(
-  scratch: usize, conv: usize, eT: usize, e: usize, w: usize, dxT: usize, dx: usize,
+  scratch: usize,
+  conv: usize,
+  eT: usize,
+  e: usize,
+  w: usize,
+  dxT: usize,
+  dx: usize,
 ): void {
   checkArguments(scratch, conv, eT, e, w, dxT, dx);
 
@@ -34,21 +57,23 @@ export function conv2dGradInput(
   const kernelBytes = <usize>check.kernelSize(conv, dxT);
   const rowBytes = <usize>(field(conv, CONV_KERNEL_W) * perGroup);
   const dxPitch = field(dxT, TENSOR_PITCH);
-  const dxRowStep = <usize>(dxPitch * field(conv, CONV_DILATION_H)) << 2;
+  const dxRowStep = (<usize>(dxPitch * field(conv, CONV_DILATION_H))) << 2;
   const ePitch = field(eT, TENSOR_PITCH);
   const joined = dilationW == 1 && groups == 1;
-  const tapStep = <usize>(dilationW * inputChannels) << 2;
+  const tapStep = (<usize>(dilationW * inputChannels)) << 2;
   const x1 = field(conv, CONV_X1);
   const y1 = field(conv, CONV_Y1);
 
-  const dxRow = <usize>(field(dxT, TENSOR_W) * inputChannels) << 2;
-  for (let y = 0, at = dx; y < field(dxT, TENSOR_H); ++y, at += <usize>dxPitch << 2) memory.fill(at, 0, dxRow);
+  const dxRow = (<usize>(field(dxT, TENSOR_W) * inputChannels)) << 2;
+  for (let y = 0, at = dx; y < field(dxT, TENSOR_H); ++y, at += (<usize>dxPitch) << 2)
+    memory.fill(at, 0, dxRow);
 
   for (let oy = field(conv, CONV_Y0); oy < y1; ++oy) {
     const rows = Taps.vertical(conv, dxT, oy);
     const ky0 = Taps.first(rows);
     const ky1 = Taps.end(rows);
-    const top = oy * field(conv, CONV_STRIDE_H) - field(conv, CONV_PAD_TOP) + ky0 * field(conv, CONV_DILATION_H);
+    const top =
+      oy * field(conv, CONV_STRIDE_H) - field(conv, CONV_PAD_TOP) + ky0 * field(conv, CONV_DILATION_H);
     for (let ox = field(conv, CONV_X0); ox < x1; ++ox) {
       const columns = Taps.horizontal(conv, dxT, ox);
       const kx0 = Taps.first(columns);
@@ -62,7 +87,7 @@ export function conv2dGradInput(
       for (let o = 0; o < channels; ++o) {
         const error = <i32>load<i8>(errors + <usize>o);
         if (!error) continue;
-        let to = patch + (<usize>(o / channelsPerGroup * perGroup) << 2);
+        let to = patch + ((<usize>((o / channelsPerGroup) * perGroup)) << 2);
         let from = kernel + <usize>o * kernelBytes;
         for (let ky = ky0; ky < ky1; ++ky) {
           for (let i = 0, toRun = to, fromRun = from; i < runs; ++i) {
@@ -78,7 +103,15 @@ export function conv2dGradInput(
   }
 }
 
-function checkArguments(scratch: usize, conv: usize, eT: usize, e: usize, w: usize, dxT: usize, dx: usize): void {
+function checkArguments(
+  scratch: usize,
+  conv: usize,
+  eT: usize,
+  e: usize,
+  w: usize,
+  dxT: usize,
+  dx: usize,
+): void {
   check.scratchStruct(FN, scratch);
   check.convStruct(FN, conv);
   check.tensorStruct(FN, eT);

@@ -2,8 +2,23 @@
 import { accumulate } from "./accumulate";
 import * as check from "./check";
 import {
-  CONV_DILATION_H, CONV_DILATION_W, CONV_GROUPS, CONV_KERNEL_W, CONV_PAD_LEFT, CONV_PAD_TOP, CONV_STRIDE_H,
-  CONV_STRIDE_W, CONV_X0, CONV_X1, CONV_Y0, CONV_Y1, field, QUANT_INPUT_ZERO, SCRATCH_DATA, SCRATCH_SIZE, TENSOR_C,
+  CONV_DILATION_H,
+  CONV_DILATION_W,
+  CONV_GROUPS,
+  CONV_KERNEL_W,
+  CONV_PAD_LEFT,
+  CONV_PAD_TOP,
+  CONV_STRIDE_H,
+  CONV_STRIDE_W,
+  CONV_X0,
+  CONV_X1,
+  CONV_Y0,
+  CONV_Y1,
+  field,
+  QUANT_INPUT_ZERO,
+  SCRATCH_DATA,
+  SCRATCH_SIZE,
+  TENSOR_C,
   TENSOR_PITCH,
 } from "./structs";
 import { Taps } from "./taps";
@@ -23,8 +38,17 @@ const FN: i32 = 3;
  * At most (window area) products meet in one element: checked against 132,104 (127·128 each at zero point 0).
  */
 export function conv2dGradWeight(
-  scratch: usize, conv: usize, quant: usize, xT: usize, x: usize, eT: usize, e: usize,
-  c0: i32, c1: i32, dw: usize, db: usize,
+  scratch: usize,
+  conv: usize,
+  quant: usize,
+  xT: usize,
+  x: usize,
+  eT: usize,
+  e: usize,
+  c0: i32,
+  c1: i32,
+  dw: usize,
+  db: usize,
 ): void {
   checkArguments(scratch, conv, quant, xT, x, eT, e, c0, c1, dw, db);
 
@@ -35,7 +59,7 @@ export function conv2dGradWeight(
   const channelsPerGroup = channels / groups;
   const dilationW = field(conv, CONV_DILATION_W);
   const kernelSize = <usize>check.kernelSize(conv, xT);
-  const rowStep = <usize>(field(conv, CONV_KERNEL_W) * perGroup) << 2;
+  const rowStep = (<usize>(field(conv, CONV_KERNEL_W) * perGroup)) << 2;
   const xPitch = field(xT, TENSOR_PITCH);
   const xRowStep = <usize>(xPitch * field(conv, CONV_DILATION_H));
   const ePitch = field(eT, TENSOR_PITCH);
@@ -46,13 +70,14 @@ export function conv2dGradWeight(
   const y1 = field(conv, CONV_Y1);
 
   memory.fill(dw, 0, (<usize>(c1 - c0) * kernelSize) << 2);
-  if (db) memory.fill(db, 0, <usize>(c1 - c0) << 2);
+  if (db) memory.fill(db, 0, (<usize>(c1 - c0)) << 2);
 
   for (let oy = field(conv, CONV_Y0); oy < y1; ++oy) {
     const rows = Taps.vertical(conv, xT, oy);
     const ky0 = Taps.first(rows);
     const ky1 = Taps.end(rows);
-    const top = oy * field(conv, CONV_STRIDE_H) - field(conv, CONV_PAD_TOP) + ky0 * field(conv, CONV_DILATION_H);
+    const top =
+      oy * field(conv, CONV_STRIDE_H) - field(conv, CONV_PAD_TOP) + ky0 * field(conv, CONV_DILATION_H);
     for (let ox = field(conv, CONV_X0); ox < x1; ++ox) {
       const columns = Taps.horizontal(conv, xT, ox);
       const kx0 = Taps.first(columns);
@@ -61,23 +86,23 @@ export function conv2dGradWeight(
       const runs = joined ? 1 : taps;
       const run = <usize>(joined ? taps * inputChannels : perGroup);
       const patch = x + <isize>(top * xPitch + left * inputChannels);
-      const kernel = dw + <usize>ky0 * rowStep + (<usize>(kx0 * perGroup) << 2);
+      const kernel = dw + <usize>ky0 * rowStep + ((<usize>(kx0 * perGroup)) << 2);
       const errors = e + <usize>(oy * ePitch + ox * channels);
       for (let o = c0; o < c1; ++o) {
         const error = <i32>load<i8>(errors + <usize>o);
         if (!error) continue;
         if (db) {
-          const at = db + (<usize>(o - c0) << 2);
+          const at = db + ((<usize>(o - c0)) << 2);
           store<i32>(at, load<i32>(at) + error);
         }
-        let from = patch + <usize>(o / channelsPerGroup * perGroup);
+        let from = patch + <usize>((o / channelsPerGroup) * perGroup);
         let to = kernel + ((<usize>(o - c0) * kernelSize) << 2);
         for (let ky = ky0; ky < ky1; ++ky) {
           for (let i = 0, fromRun = from, toRun = to; i < runs; ++i) {
             accumulate(toRun, fromRun, error, run);
             if (zero) subtract(toRun, error * zero, run);
             fromRun += tapBytes;
-            toRun += <usize>perGroup << 2;
+            toRun += (<usize>perGroup) << 2;
           }
           from += xRowStep;
           to += rowStep;
@@ -93,8 +118,17 @@ function subtract(acc: usize, value: i32, n: usize): void {
 }
 
 function checkArguments(
-  scratch: usize, conv: usize, quant: usize, xT: usize, x: usize, eT: usize, e: usize,
-  c0: i32, c1: i32, dw: usize, db: usize,
+  scratch: usize,
+  conv: usize,
+  quant: usize,
+  xT: usize,
+  x: usize,
+  eT: usize,
+  e: usize,
+  c0: i32,
+  c1: i32,
+  dw: usize,
+  db: usize,
 ): void {
   check.scratchStruct(FN, scratch);
   check.convStruct(FN, conv);
@@ -115,8 +149,8 @@ function checkArguments(
   check.scratchSize(FN, scratch, kernelSize << 2);
   const xBytes = check.tensorBytes(xT, 1);
   const eBytes = check.tensorBytes(eT, 1);
-  const dwBytes = <u64>(kernelSize * (c1 - c0)) << 2;
-  const dbBytes = db ? <u64>(c1 - c0) << 2 : 0;
+  const dwBytes = (<u64>(kernelSize * (c1 - c0))) << 2;
+  const dbBytes = db ? (<u64>(c1 - c0)) << 2 : 0;
   check.pointer(FN, x, xBytes, 1);
   check.pointer(FN, e, eBytes, 1);
   check.pointer(FN, dw, dwBytes, 4);

@@ -21,8 +21,20 @@ const FN: i32 = 14;
  * arguments under their own numbers.
  */
 export function conv2dLearn(
-  scratch: usize, conv: usize, quant: usize, xT: usize, x: usize, eT: usize, e: usize,
-  workspace: usize, elements: i32, weightQuant: usize, w16: usize, w8: usize, biasQuant: usize, bias: usize,
+  scratch: usize,
+  conv: usize,
+  quant: usize,
+  xT: usize,
+  x: usize,
+  eT: usize,
+  e: usize,
+  workspace: usize,
+  elements: i32,
+  weightQuant: usize,
+  w16: usize,
+  w8: usize,
+  biasQuant: usize,
+  bias: usize,
 ): i32 {
   check.convStruct(FN, conv);
   check.tensorStruct(FN, xT);
@@ -40,11 +52,11 @@ export function conv2dLearn(
     const c1 = min(c0 + atOnce, channels);
     const n = (c1 - c0) * fanIn;
     const first = c0 * fanIn;
-    const db = workspace + (<usize>n << 2);
+    const db = workspace + ((<usize>n) << 2);
     conv2dGradWeight(scratch, conv, quant, xT, x, eT, e, c0, c1, workspace, db);
-    if (biasQuant) sgdUpdate32(biasQuant, db, c1 - c0, c0, bias + (<usize>c0 << 2));
+    if (biasQuant) sgdUpdate32(biasQuant, db, c1 - c0, c0, bias + ((<usize>c0) << 2));
     if (weightQuant) {
-      clamped += sgdUpdate(weightQuant, workspace, n, first, w16 + (<usize>first << 1), w8 + <usize>first);
+      clamped += sgdUpdate(weightQuant, workspace, n, first, w16 + ((<usize>first) << 1), w8 + <usize>first);
     }
   }
   return clamped;

@@ -3,10 +3,33 @@
 import * as check from "./check";
 import { nearest, requantizeValue, stochastic } from "./requantize-value";
 import {
-  CONV_DILATION_H, CONV_DILATION_W, CONV_GROUPS, CONV_KERNEL_H, CONV_KERNEL_W, CONV_PAD_LEFT, CONV_PAD_TOP,
-  CONV_STRIDE_H, CONV_STRIDE_W, CONV_X0, CONV_X1, CONV_Y0, CONV_Y1, field, QUANT_CHANNELS, QUANT_HI,
-  QUANT_INPUT_ZERO, QUANT_KEY, QUANT_LO, QUANT_MULTIPLIER, QUANT_OUTPUT_ZERO, QUANT_ROUNDING, QUANT_SHIFT,
-  SCRATCH_DATA, SCRATCH_SIZE, TENSOR_C, TENSOR_PITCH, TENSOR_W,
+  CONV_DILATION_H,
+  CONV_DILATION_W,
+  CONV_GROUPS,
+  CONV_KERNEL_W,
+  CONV_PAD_LEFT,
+  CONV_PAD_TOP,
+  CONV_STRIDE_H,
+  CONV_STRIDE_W,
+  CONV_X0,
+  CONV_X1,
+  CONV_Y0,
+  CONV_Y1,
+  field,
+  QUANT_CHANNELS,
+  QUANT_HI,
+  QUANT_INPUT_ZERO,
+  QUANT_KEY,
+  QUANT_LO,
+  QUANT_MULTIPLIER,
+  QUANT_OUTPUT_ZERO,
+  QUANT_ROUNDING,
+  QUANT_SHIFT,
+  SCRATCH_DATA,
+  SCRATCH_SIZE,
+  TENSOR_C,
+  TENSOR_PITCH,
+  TENSOR_W,
 } from "./structs";
 import { Taps } from "./taps";
 
@@ -17,8 +40,11 @@ function dot(x: usize, w: usize, n: usize): i32 {
   let sum = 0;
   const end = x + n;
   for (const fours = x + (n & ~3); x < fours; x += 4, w += 4) {
-    sum += load<i8>(x) * load<i8>(w) + load<i8>(x, 1) * load<i8>(w, 1)
-      + load<i8>(x, 2) * load<i8>(w, 2) + load<i8>(x, 3) * load<i8>(w, 3);
+    sum +=
+      load<i8>(x) * load<i8>(w) +
+      load<i8>(x, 1) * load<i8>(w, 1) +
+      load<i8>(x, 2) * load<i8>(w, 2) +
+      load<i8>(x, 3) * load<i8>(w, 3);
   }
   for (; x < end; ++x, ++w) sum += load<i8>(x) * load<i8>(w);
   return sum;
@@ -46,7 +72,15 @@ function sumOf(w: usize, n: usize): i32 {
  * that is checked, a zero point of 0 never wraps. Wrapping is that of i32 and equal everywhere.
  */
 export function conv2d(
-  scratch: usize, conv: usize, quant: usize, xT: usize, x: usize, w: usize, bias: usize, yT: usize, y: usize,
+  scratch: usize,
+  conv: usize,
+  quant: usize,
+  xT: usize,
+  x: usize,
+  w: usize,
+  bias: usize,
+  yT: usize,
+  y: usize,
 ): void {
   const multiplier = checkArguments(scratch, conv, quant, xT, x, w, bias, yT, y);
 
@@ -81,7 +115,8 @@ export function conv2d(
     const rows = Taps.vertical(conv, xT, oy);
     const ky0 = Taps.first(rows);
     const ky1 = Taps.end(rows);
-    const top = oy * field(conv, CONV_STRIDE_H) - field(conv, CONV_PAD_TOP) + ky0 * field(conv, CONV_DILATION_H);
+    const top =
+      oy * field(conv, CONV_STRIDE_H) - field(conv, CONV_PAD_TOP) + ky0 * field(conv, CONV_DILATION_H);
     for (let ox = field(conv, CONV_X0); ox < x1; ++ox) {
       const columns = Taps.horizontal(conv, xT, ox);
       const kx0 = Taps.first(columns);
@@ -93,8 +128,8 @@ export function conv2d(
       const kernel = w + <usize>ky0 * rowBytes + <usize>(kx0 * perGroup);
       const element = (oy * width + ox) * channels;
       for (let o = 0; o < channels; ++o) {
-        let acc = bias ? load<i32>(bias + (<usize>o << 2)) : 0;
-        let xRow = patch + <usize>(o / channelsPerGroup * perGroup);
+        let acc = bias ? load<i32>(bias + ((<usize>o) << 2)) : 0;
+        let xRow = patch + <usize>((o / channelsPerGroup) * perGroup);
         let wRow = kernel + <usize>o * kernelBytes;
         for (let ky = ky0; ky < ky1; ++ky) {
           for (let run = 0, xRun = xRow, wRun = wRow; run < runs; ++run) {
@@ -113,7 +148,7 @@ export function conv2d(
           const r = random ? stochastic(s, key, element + o) : nearest(s);
           store<i8>(y + at, requantizeValue(acc, load<i32>(multiplier + q), s, r, outputZero, lo, hi));
         } else {
-          store<i32>(y + (<usize>at << 2), acc);
+          store<i32>(y + ((<usize>at) << 2), acc);
         }
       }
     }
@@ -122,7 +157,15 @@ export function conv2d(
 
 /** Checks in the order of docs/abi.md; returns the multiplier's pointer, 0 for int32 output. */
 function checkArguments(
-  scratch: usize, conv: usize, quant: usize, xT: usize, x: usize, w: usize, bias: usize, yT: usize, y: usize,
+  scratch: usize,
+  conv: usize,
+  quant: usize,
+  xT: usize,
+  x: usize,
+  w: usize,
+  bias: usize,
+  yT: usize,
+  y: usize,
 ): usize {
   check.scratchStruct(FN, scratch);
   check.convStruct(FN, conv);
@@ -142,7 +185,7 @@ function checkArguments(
   check.scratchSize(FN, scratch, kernelBytes << 2);
   const xBytes = check.tensorBytes(xT, 1);
   const wBytes = <u64>(kernelBytes * channels);
-  const biasBytes = bias ? <u64>channels << 2 : 0;
+  const biasBytes = bias ? (<u64>channels) << 2 : 0;
   const yBytes = check.tensorBytes(yT, multiplier ? 1 : 4);
   check.pointer(FN, x, xBytes, 1);
   check.pointer(FN, w, wBytes, 1);

@@ -15,18 +15,41 @@ import * as loss from "./softmax-cross-entropy";
 
 @external("octo_int8_1", "conv2d")
 declare function nativeConv2d(
-  scratch: usize, conv: usize, quant: usize, xT: usize, x: usize, w: usize, bias: usize, yT: usize, y: usize,
+  scratch: usize,
+  conv: usize,
+  quant: usize,
+  xT: usize,
+  x: usize,
+  w: usize,
+  bias: usize,
+  yT: usize,
+  y: usize,
 ): void;
 
 @external("octo_int8_1", "conv2dGradInput")
 declare function nativeConv2dGradInput(
-  scratch: usize, conv: usize, eT: usize, e: usize, w: usize, dxT: usize, dx: usize,
+  scratch: usize,
+  conv: usize,
+  eT: usize,
+  e: usize,
+  w: usize,
+  dxT: usize,
+  dx: usize,
 ): void;
 
 @external("octo_int8_1", "conv2dGradWeight")
 declare function nativeConv2dGradWeight(
-  scratch: usize, conv: usize, quant: usize, xT: usize, x: usize, eT: usize, e: usize,
-  c0: i32, c1: i32, dw: usize, db: usize,
+  scratch: usize,
+  conv: usize,
+  quant: usize,
+  xT: usize,
+  x: usize,
+  eT: usize,
+  e: usize,
+  c0: i32,
+  c1: i32,
+  dw: usize,
+  db: usize,
 ): void;
 
 @external("octo_int8_1", "absMaxS8")
@@ -46,7 +69,13 @@ declare function nativeMaxPool2d(conv: usize, xT: usize, x: usize, yT: usize, y:
 
 @external("octo_int8_1", "maxPool2dGrad")
 declare function nativeMaxPool2dGrad(
-  conv: usize, xT: usize, x: usize, eT: usize, e: usize, dxT: usize, dx: usize,
+  conv: usize,
+  xT: usize,
+  x: usize,
+  eT: usize,
+  e: usize,
+  dxT: usize,
+  dx: usize,
 ): void;
 
 @external("octo_int8_1", "relu")
@@ -63,8 +92,20 @@ declare function nativeSgdUpdate32(quant: usize, x: usize, n: i32, first: i32, y
 
 @external("octo_int8_1", "conv2dLearn")
 declare function nativeConv2dLearn(
-  scratch: usize, conv: usize, quant: usize, xT: usize, x: usize, eT: usize, e: usize,
-  workspace: usize, elements: i32, weightQuant: usize, w16: usize, w8: usize, biasQuant: usize, bias: usize,
+  scratch: usize,
+  conv: usize,
+  quant: usize,
+  xT: usize,
+  x: usize,
+  eT: usize,
+  e: usize,
+  workspace: usize,
+  elements: i32,
+  weightQuant: usize,
+  w16: usize,
+  w8: usize,
+  biasQuant: usize,
+  bias: usize,
 ): i32;
 
 @external("octo_int8_1", "drawMasters")
@@ -74,11 +115,25 @@ declare function nativeDrawMasters(key: u32, bound: i32, shift: i32, n: i32, w16
 declare function nativeWeightsOf(w16: usize, n: i32, halve: i32, w8: usize): void;
 
 @external("octo_int8_1", "softmaxCrossEntropy")
-declare function nativeSoftmaxCrossEntropy(quant: usize, logits: usize, n: i32, label: i32, errors: usize): i32;
+declare function nativeSoftmaxCrossEntropy(
+  quant: usize,
+  logits: usize,
+  n: i32,
+  label: i32,
+  errors: usize,
+): i32;
 
 @inline
 export function conv2d(
-  scratch: usize, params: usize, quant: usize, xT: usize, x: usize, w: usize, bias: usize, yT: usize, y: usize,
+  scratch: usize,
+  params: usize,
+  quant: usize,
+  xT: usize,
+  x: usize,
+  w: usize,
+  bias: usize,
+  yT: usize,
+  y: usize,
 ): void {
   if (isDefined(OCTOMOTE_DEVICE)) nativeConv2d(scratch, params, quant, xT, x, w, bias, yT, y);
   else conv.conv2d(scratch, params, quant, xT, x, w, bias, yT, y);
@@ -86,7 +141,13 @@ export function conv2d(
 
 @inline
 export function conv2dGradInput(
-  scratch: usize, params: usize, eT: usize, e: usize, w: usize, dxT: usize, dx: usize,
+  scratch: usize,
+  params: usize,
+  eT: usize,
+  e: usize,
+  w: usize,
+  dxT: usize,
+  dx: usize,
 ): void {
   if (isDefined(OCTOMOTE_DEVICE)) nativeConv2dGradInput(scratch, params, eT, e, w, dxT, dx);
   else convGradInput.conv2dGradInput(scratch, params, eT, e, w, dxT, dx);
@@ -94,10 +155,20 @@ export function conv2dGradInput(
 
 @inline
 export function conv2dGradWeight(
-  scratch: usize, params: usize, quant: usize, xT: usize, x: usize, eT: usize, e: usize,
-  c0: i32, c1: i32, dw: usize, db: usize,
+  scratch: usize,
+  params: usize,
+  quant: usize,
+  xT: usize,
+  x: usize,
+  eT: usize,
+  e: usize,
+  c0: i32,
+  c1: i32,
+  dw: usize,
+  db: usize,
 ): void {
-  if (isDefined(OCTOMOTE_DEVICE)) nativeConv2dGradWeight(scratch, params, quant, xT, x, eT, e, c0, c1, dw, db);
+  if (isDefined(OCTOMOTE_DEVICE))
+    nativeConv2dGradWeight(scratch, params, quant, xT, x, eT, e, c0, c1, dw, db);
   else convGradWeight.conv2dGradWeight(scratch, params, quant, xT, x, eT, e, c0, c1, dw, db);
 }
 
@@ -131,7 +202,15 @@ export function maxPool2d(params: usize, xT: usize, x: usize, yT: usize, y: usiz
 }
 
 @inline
-export function maxPool2dGrad(params: usize, xT: usize, x: usize, eT: usize, e: usize, dxT: usize, dx: usize): void {
+export function maxPool2dGrad(
+  params: usize,
+  xT: usize,
+  x: usize,
+  eT: usize,
+  e: usize,
+  dxT: usize,
+  dx: usize,
+): void {
   if (isDefined(OCTOMOTE_DEVICE)) nativeMaxPool2dGrad(params, xT, x, eT, e, dxT, dx);
   else pool.maxPool2dGrad(params, xT, x, eT, e, dxT, dx);
 }
@@ -162,16 +241,54 @@ export function sgdUpdate32(quant: usize, x: usize, n: i32, first: i32, y: usize
 
 @inline
 export function conv2dLearn(
-  scratch: usize, params: usize, quant: usize, xT: usize, x: usize, eT: usize, e: usize,
-  workspace: usize, elements: i32, weightQuant: usize, w16: usize, w8: usize, biasQuant: usize, bias: usize,
+  scratch: usize,
+  params: usize,
+  quant: usize,
+  xT: usize,
+  x: usize,
+  eT: usize,
+  e: usize,
+  workspace: usize,
+  elements: i32,
+  weightQuant: usize,
+  w16: usize,
+  w8: usize,
+  biasQuant: usize,
+  bias: usize,
 ): i32 {
   return isDefined(OCTOMOTE_DEVICE)
     ? nativeConv2dLearn(
-      scratch, params, quant, xT, x, eT, e, workspace, elements, weightQuant, w16, w8, biasQuant, bias,
-    )
+        scratch,
+        params,
+        quant,
+        xT,
+        x,
+        eT,
+        e,
+        workspace,
+        elements,
+        weightQuant,
+        w16,
+        w8,
+        biasQuant,
+        bias,
+      )
     : learning.conv2dLearn(
-      scratch, params, quant, xT, x, eT, e, workspace, elements, weightQuant, w16, w8, biasQuant, bias,
-    );
+        scratch,
+        params,
+        quant,
+        xT,
+        x,
+        eT,
+        e,
+        workspace,
+        elements,
+        weightQuant,
+        w16,
+        w8,
+        biasQuant,
+        bias,
+      );
 }
 
 @inline

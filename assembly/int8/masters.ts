@@ -13,10 +13,10 @@ export function drawMasters(key: u32, bound: i32, shift: i32, n: i32, w16: usize
   check.count(15, n);
   check.within(15, BAD_SHAPE, bound, 0, 1 << 18);
   check.within(15, BAD_SHAPE, shift, 0, 31);
-  check.pointer(15, w16, <u64>n << 1, 2);
+  check.pointer(15, w16, (<u64>n) << 1, 2);
   for (let i = 0; i < n; ++i) {
     const value = (<i64>(<i32>draw(key, i) - 32768) * <i64>bound) >> shift;
-    store<i16>(w16 + (<usize>i << 1), <i32>max(min(value, <i64>i16.MAX_VALUE), <i64>i16.MIN_VALUE));
+    store<i16>(w16 + ((<usize>i) << 1), <i32>max(min(value, <i64>i16.MAX_VALUE), <i64>i16.MIN_VALUE));
   }
 }
 
@@ -28,9 +28,9 @@ export function drawMasters(key: u32, bound: i32, shift: i32, n: i32, w16: usize
 export function weightsOf(w16: usize, n: i32, halve: i32, w8: usize): void {
   check.count(16, n);
   check.within(16, BAD_SHAPE, halve, 0, 1);
-  check.pointer(16, w16, <u64>n << 1, 2);
+  check.pointer(16, w16, (<u64>n) << 1, 2);
   check.pointer(16, w8, <u64>n, 1);
-  check.apart(16, w8, <u64>n, w16, <u64>n << 1);
+  check.apart(16, w8, <u64>n, w16, (<u64>n) << 1);
   for (let i: usize = 0; i < <usize>n; ++i) {
     const at = w16 + (i << 1);
     const master = (<i32>load<i16>(at) + halve) >> halve;

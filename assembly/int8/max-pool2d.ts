@@ -1,8 +1,21 @@
 // Intrinsics 8 and 9: max pooling, forward and backward.
 import * as check from "./check";
 import {
-  CONV_DILATION_H, CONV_DILATION_W, CONV_PAD_LEFT, CONV_PAD_TOP, CONV_STRIDE_H, CONV_STRIDE_W, CONV_X0, CONV_X1,
-  CONV_Y0, CONV_Y1, field, TENSOR_C, TENSOR_H, TENSOR_PITCH, TENSOR_W,
+  CONV_DILATION_H,
+  CONV_DILATION_W,
+  CONV_PAD_LEFT,
+  CONV_PAD_TOP,
+  CONV_STRIDE_H,
+  CONV_STRIDE_W,
+  CONV_X0,
+  CONV_X1,
+  CONV_Y0,
+  CONV_Y1,
+  field,
+  TENSOR_C,
+  TENSOR_H,
+  TENSOR_PITCH,
+  TENSOR_W,
 } from "./structs";
 import { BAD_SHAPE } from "../device/errors";
 import { fail } from "../device/host";
@@ -35,7 +48,8 @@ function checkPool(fn: i32, conv: usize, xT: usize, yT: usize): void {
   check.tensorShape(fn, xT);
   check.tensorShape(fn, yT);
   check.convShape(fn, conv, xT, yT);
-  if (field(yT, TENSOR_C) != field(xT, TENSOR_C)) fail(BAD_SHAPE, fn, field(yT, TENSOR_C), field(xT, TENSOR_C));
+  if (field(yT, TENSOR_C) != field(xT, TENSOR_C))
+    fail(BAD_SHAPE, fn, field(yT, TENSOR_C), field(xT, TENSOR_C));
   check.window(fn, conv, yT);
 }
 
@@ -80,7 +94,15 @@ export function maxPool2d(conv: usize, xT: usize, x: usize, yT: usize, y: usize)
  * @param xT, x int8 [h, w, c], the input of the forward pass; @param eT, e int8 [h', w', c] errors of the output
  * @param dxT, dx int8 [h, w, c]; the whole tensor is overwritten (gaps of the row pitch excepted)
  */
-export function maxPool2dGrad(conv: usize, xT: usize, x: usize, eT: usize, e: usize, dxT: usize, dx: usize): void {
+export function maxPool2dGrad(
+  conv: usize,
+  xT: usize,
+  x: usize,
+  eT: usize,
+  e: usize,
+  dxT: usize,
+  dx: usize,
+): void {
   check.convStruct(9, conv);
   check.tensorStruct(9, xT);
   check.tensorStruct(9, eT);
@@ -119,7 +141,7 @@ export function maxPool2dGrad(conv: usize, xT: usize, x: usize, eT: usize, e: us
         if (!error) continue;
         const at = argMax(conv, xT, x, rows, columns, top, left, c);
         if (at < 0) continue;
-        const to = dx + <usize>(at / pitch * dxPitch + at % pitch);
+        const to = dx + <usize>((at / pitch) * dxPitch + (at % pitch));
         const sum = <i32>load<i8>(to) + error;
         store<i8>(to, sum > 127 ? 127 : sum < -127 ? -127 : sum);
       }

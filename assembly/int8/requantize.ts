@@ -2,7 +2,14 @@
 import * as check from "./check";
 import { nearest, requantizeValue, stochastic } from "./requantize-value";
 import {
-  field, QUANT_HI, QUANT_KEY, QUANT_LO, QUANT_MULTIPLIER, QUANT_OUTPUT_ZERO, QUANT_ROUNDING, QUANT_SHIFT,
+  field,
+  QUANT_HI,
+  QUANT_KEY,
+  QUANT_LO,
+  QUANT_MULTIPLIER,
+  QUANT_OUTPUT_ZERO,
+  QUANT_ROUNDING,
+  QUANT_SHIFT,
 } from "./structs";
 
 /**
@@ -16,9 +23,9 @@ export function requantize(quant: usize, x: usize, n: i32, first: i32, y: usize)
   check.count(6, n);
   check.zeroPoints(6, quant);
   check.requantisation(6, quant, 1, -128, 127);
-  check.pointer(6, x, <u64>n << 2, 4);
+  check.pointer(6, x, (<u64>n) << 2, 4);
   check.pointer(6, y, <u64>n, 1);
-  check.apart(6, y, <u64>n, x, <u64>n << 2);
+  check.apart(6, y, <u64>n, x, (<u64>n) << 2);
 
   const m = load<i32>(<usize>field(quant, QUANT_MULTIPLIER));
   const s = load<i32>(<usize>field(quant, QUANT_SHIFT));
@@ -30,6 +37,6 @@ export function requantize(quant: usize, x: usize, n: i32, first: i32, y: usize)
   let r = nearest(s);
   for (let i = 0; i < n; ++i) {
     if (random) r = stochastic(s, key, first + i);
-    store<i8>(y + <usize>i, requantizeValue(load<i32>(x + (<usize>i << 2)), m, s, r, zero, lo, hi));
+    store<i8>(y + <usize>i, requantizeValue(load<i32>(x + ((<usize>i) << 2)), m, s, r, zero, lo, hi));
   }
 }

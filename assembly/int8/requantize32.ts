@@ -1,7 +1,15 @@
 // Intrinsics 12 and 13: int32 → int32 requantisation, for biases.
 import * as check from "./check";
 import { nearest, requantizeValue, stochastic } from "./requantize-value";
-import { field, QUANT_HI, QUANT_KEY, QUANT_LO, QUANT_MULTIPLIER, QUANT_ROUNDING, QUANT_SHIFT } from "./structs";
+import {
+  field,
+  QUANT_HI,
+  QUANT_KEY,
+  QUANT_LO,
+  QUANT_MULTIPLIER,
+  QUANT_ROUNDING,
+  QUANT_SHIFT,
+} from "./structs";
 
 /** Biases lie in ±2^30: that leaves accumulators 2^30 for products, and a difference of two fits i32. */
 export const BIAS_MAX: i32 = 1 << 30;
@@ -12,9 +20,9 @@ function checkArguments(fn: i32, quant: usize, x: usize, n: i32, y: usize): void
   check.count(fn, n);
   check.zeroPoints(fn, quant);
   check.requantisation(fn, quant, 1, -BIAS_MAX, BIAS_MAX);
-  check.pointer(fn, x, <u64>n << 2, 4);
-  check.pointer(fn, y, <u64>n << 2, 4);
-  check.apart(fn, y, <u64>n << 2, x, <u64>n << 2);
+  check.pointer(fn, x, (<u64>n) << 2, 4);
+  check.pointer(fn, y, (<u64>n) << 2, 4);
+  check.apart(fn, y, (<u64>n) << 2, x, (<u64>n) << 2);
 }
 
 /** Requantised x[i]; the draws are those of element first + i. Zero points are not used. */
@@ -22,13 +30,21 @@ function value(quant: usize, x: usize, i: i32, first: i32): i32 {
   const s = load<i32>(<usize>field(quant, QUANT_SHIFT));
   const r = field(quant, QUANT_ROUNDING) ? stochastic(s, field(quant, QUANT_KEY), first + i) : nearest(s);
   const m = load<i32>(<usize>field(quant, QUANT_MULTIPLIER));
-  return requantizeValue(load<i32>(x + (<usize>i << 2)), m, s, r, 0, field(quant, QUANT_LO), field(quant, QUANT_HI));
+  return requantizeValue(
+    load<i32>(x + ((<usize>i) << 2)),
+    m,
+    s,
+    r,
+    0,
+    field(quant, QUANT_LO),
+    field(quant, QUANT_HI),
+  );
 }
 
 /** y[i] = requantise(x[i]): biases to accumulator units. int32, 4-aligned; lo, hi within ±2^30. */
 export function requantize32(quant: usize, x: usize, n: i32, first: i32, y: usize): void {
   checkArguments(12, quant, x, n, y);
-  for (let i = 0; i < n; ++i) store<i32>(y + (<usize>i << 2), value(quant, x, i, first));
+  for (let i = 0; i < n; ++i) store<i32>(y + ((<usize>i) << 2), value(quant, x, i, first));
 }
 
 /** y[i] = clamp(y[i] − requantise(x[i]), lo, hi): SGD on int32 biases. */
@@ -37,7 +53,7 @@ export function sgdUpdate32(quant: usize, x: usize, n: i32, first: i32, y: usize
   const lo = field(quant, QUANT_LO);
   const hi = field(quant, QUANT_HI);
   for (let i = 0; i < n; ++i) {
-    const at = y + (<usize>i << 2);
+    const at = y + ((<usize>i) << 2);
     // whatever y held before, its distance from a value of ±2^30 is taken in 64 bits
     const moved = <i64>load<i32>(at) - <i64>value(quant, x, i, first);
     store<i32>(at, <i32>max(min(moved, <i64>hi), <i64>lo));

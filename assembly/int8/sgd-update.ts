@@ -2,7 +2,13 @@
 import * as check from "./check";
 import { nearest, requantizeValue, stochastic } from "./requantize-value";
 import {
-  field, QUANT_HI, QUANT_KEY, QUANT_LO, QUANT_MULTIPLIER, QUANT_ROUNDING, QUANT_SHIFT,
+  field,
+  QUANT_HI,
+  QUANT_KEY,
+  QUANT_LO,
+  QUANT_MULTIPLIER,
+  QUANT_ROUNDING,
+  QUANT_SHIFT,
 } from "./structs";
 
 /** Masters lie in ±32,512 = ±127·256, so that the rounded top byte lies in ±127. */
@@ -29,12 +35,12 @@ export function sgdUpdate(quant: usize, dw: usize, n: i32, first: i32, w16: usiz
   check.count(7, n);
   check.zeroPoints(7, quant);
   check.requantisation(7, quant, 1, -MASTER_MAX, MASTER_MAX);
-  check.pointer(7, dw, <u64>n << 2, 4);
-  check.pointer(7, w16, <u64>n << 1, 2);
+  check.pointer(7, dw, (<u64>n) << 2, 4);
+  check.pointer(7, w16, (<u64>n) << 1, 2);
   check.pointer(7, w8, <u64>n, 1);
-  check.apart(7, w16, <u64>n << 1, dw, <u64>n << 2);
-  check.apart(7, w16, <u64>n << 1, w8, <u64>n);
-  check.apart(7, w8, <u64>n, dw, <u64>n << 2);
+  check.apart(7, w16, (<u64>n) << 1, dw, (<u64>n) << 2);
+  check.apart(7, w16, (<u64>n) << 1, w8, <u64>n);
+  check.apart(7, w8, <u64>n, dw, (<u64>n) << 2);
 
   const m = load<i32>(<usize>field(quant, QUANT_MULTIPLIER));
   const s = load<i32>(<usize>field(quant, QUANT_SHIFT));
@@ -45,11 +51,11 @@ export function sgdUpdate(quant: usize, dw: usize, n: i32, first: i32, w16: usiz
   let clamped = 0;
   let r = nearest(s);
   for (let i = 0; i < n; ++i) {
-    const gradient = load<i32>(dw + (<usize>i << 2));
+    const gradient = load<i32>(dw + ((<usize>i) << 2));
     // a zero gradient moves nothing: r < 2^s for either rounding
     if (!gradient) continue;
     if (random) r = stochastic(s, key, first + i);
-    const at = w16 + (<usize>i << 1);
+    const at = w16 + ((<usize>i) << 1);
     let master = <i32>load<i16>(at) - requantizeValue(gradient, m, s, r, 0, -2 * MASTER_MAX, 2 * MASTER_MAX);
     if (master < lo) {
       master = lo;

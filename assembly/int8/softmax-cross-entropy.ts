@@ -67,11 +67,11 @@ export function softmaxCrossEntropy(quant: usize, logits: usize, n: i32, label: 
   check.within(FN, BAD_SHAPE, label, 0, n - 1);
   check.zeroPoints(FN, quant);
   check.requantisation(FN, quant, 1, i32.MIN_VALUE, i32.MAX_VALUE);
-  check.pointer(FN, logits, <u64>n << 2, 4);
-  check.pointer(FN, errors, <u64>n << 2, 4);
-  check.apart(FN, errors, <u64>n << 2, logits, <u64>n << 2);
+  check.pointer(FN, logits, (<u64>n) << 2, 4);
+  check.pointer(FN, errors, (<u64>n) << 2, 4);
+  check.apart(FN, errors, (<u64>n) << 2, logits, (<u64>n) << 2);
 
-  const end = logits + (<usize>n << 2);
+  const end = logits + ((<usize>n) << 2);
   let most = i32.MIN_VALUE;
   for (let at = logits; at < end; at += 4) most = max(most, load<i32>(at));
   const m = load<i32>(<usize>field(quant, QUANT_MULTIPLIER));
@@ -80,7 +80,7 @@ export function softmaxCrossEntropy(quant: usize, logits: usize, n: i32, label: 
   let sum: u64 = 0;
   let labelled: i32 = 0;
   for (let i = 0; i < n; ++i) {
-    const at = <usize>i << 2;
+    const at = (<usize>i) << 2;
     // accumulators reach 2^31 in magnitude: their difference is taken in 64 bits, then cut
     const below = <i32>max(<i64>load<i32>(logits + at) - <i64>most, <i64>(i32.MIN_VALUE + 1));
     const t = requantizeValue(below, m, s, r, 0, FAR, 0);
@@ -90,7 +90,7 @@ export function softmaxCrossEntropy(quant: usize, logits: usize, n: i32, label: 
     store<i32>(errors + at, e);
   }
   for (let i = 0; i < n; ++i) {
-    const at = errors + (<usize>i << 2);
+    const at = errors + ((<usize>i) << 2);
     // e ≤ 2^16: the quotient in Q16 is at most 2^16
     const p = <i32>((((<u64>load<u32>(at)) << 16) + (sum >> 1)) / sum);
     store<i32>(at, i == label ? p - 65536 : p);

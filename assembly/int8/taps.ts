@@ -1,8 +1,17 @@
 // Which taps of a kernel fall inside the input for one output row or column. The rest lies in the padding, whose
 // value is the zero point, and adds nothing.
 import {
-  CONV_DILATION_H, CONV_DILATION_W, CONV_KERNEL_H, CONV_KERNEL_W, CONV_PAD_LEFT, CONV_PAD_TOP, CONV_STRIDE_H,
-  CONV_STRIDE_W, field, TENSOR_H, TENSOR_W,
+  CONV_DILATION_H,
+  CONV_DILATION_W,
+  CONV_KERNEL_H,
+  CONV_KERNEL_W,
+  CONV_PAD_LEFT,
+  CONV_PAD_TOP,
+  CONV_STRIDE_H,
+  CONV_STRIDE_W,
+  field,
+  TENSOR_H,
+  TENSOR_W,
 } from "./structs";
 
 export namespace Taps {

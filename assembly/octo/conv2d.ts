@@ -36,7 +36,13 @@ export class Conv2d extends Layer {
   /** What one unit of the accumulator is worth. */
   private unit: Scale = changetype<Scale>(allocate(8));
 
-  constructor(kind: i32, private filters: i32, private kernel: i32, private stride: i32, private padding: i32) {
+  constructor(
+    kind: i32,
+    private filters: i32,
+    private kernel: i32,
+    private stride: i32,
+    private padding: i32,
+  ) {
     super(kind);
   }
 
@@ -70,13 +76,13 @@ export class Conv2d extends Layer {
   reserve(state: usize, input: Layer): void {
     this.state = state;
     this.masters = state + STATE_HEADER;
-    this.biases = state + this.stateBytes() - (<usize>this.filters << 2);
+    this.biases = state + this.stateBytes() - ((<usize>this.filters) << 2);
     this.weights = allocate(this.count);
-    this.offsets = allocate(<usize>this.filters << 2);
+    this.offsets = allocate((<usize>this.filters) << 2);
     this.tensor = tensorOf(this.h, this.w, this.c);
     this.inputTensor = this.kind == DENSE ? tensorOf(1, 1, input.size) : input.tensor;
     this.conv = windowOf(this.kernel, this.stride, this.padding, this.h, this.w);
-    this.y = allocate(this.logits ? <usize>this.size << 2 : this.size);
+    this.y = allocate(this.logits ? (<usize>this.size) << 2 : this.size);
     work.needScratch(this.fanIn << 2);
     work.needGradients(max(this.fanIn + this.filters, this.passesError ? input.size : 0));
   }
@@ -100,7 +106,7 @@ export class Conv2d extends Layer {
   /** He-uniform: |w| ≤ √(6 / fan-in). The exponent leaves room to grow by 2 to 4 before masters must be halved. */
   initialise(seed: u32): void {
     // bound in Q16, by integer square root of 6·2^32 / fan-in
-    const bound = <i32>isqrt((<u64>6 << 32) / <u64>this.fanIn);
+    const bound = <i32>isqrt(((<u64>6) << 32) / <u64>this.fanIn);
     // 127·2^exponent ≥ 2·bound·2^−16, that is 2^(exponent + 22) ≥ bound
     const exponent = 32 - <i32>clz(bound) - 22;
     this.exponent = exponent;
@@ -126,7 +132,15 @@ export class Conv2d extends Layer {
     if (this.logits) work.keepAccumulators();
     else work.requantiseBy(factor.copy(unit).divide(this.scale), this.rectified ? 0 : -127, 127);
     int8.conv2d(
-      work.scratch, this.conv, work.quant, this.inputTensor, input.y, this.weights, this.offsets, this.tensor, this.y,
+      work.scratch,
+      this.conv,
+      work.quant,
+      this.inputTensor,
+      input.y,
+      this.weights,
+      this.offsets,
+      this.tensor,
+      this.y,
     );
     if (this.logits) this.scale.copy(unit);
   }
@@ -138,7 +152,13 @@ export class Conv2d extends Layer {
     if (this.passesError) {
       // before the weights move: the error of the input
       int8.conv2dGradInput(
-        work.scratch, this.conv, this.tensor, error, this.weights, this.inputTensor, work.gradients,
+        work.scratch,
+        this.conv,
+        this.tensor,
+        error,
+        this.weights,
+        this.inputTensor,
+        work.gradients,
       );
       scale.e += this.exponent;
       trainer.quantiseError(work.gradients, input.size, (this.index << 2) | ERROR_DRAWS);
@@ -162,8 +182,20 @@ export class Conv2d extends Layer {
     const quant = work.quant;
     work.fill(quant, factor, -MASTER_MAX, MASTER_MAX, trainer.key(draws | UPDATE_DRAWS));
     const clamped = int8.conv2dLearn(
-      work.scratch, this.conv, quant, this.inputTensor, input.y, this.tensor, error, work.gradients,
-      work.gradientCount, quant, this.masters, this.weights, biases, this.biases,
+      work.scratch,
+      this.conv,
+      quant,
+      this.inputTensor,
+      input.y,
+      this.tensor,
+      error,
+      work.gradients,
+      work.gradientCount,
+      quant,
+      this.masters,
+      this.weights,
+      biases,
+      this.biases,
     );
     if (!clamped) return;
     // a weight has reached the edge: the unit doubles and all masters are halved
@@ -177,7 +209,7 @@ export class Conv2d extends Layer {
     let most = int8.absMaxS8(this.y, this.size);
     if (first) {
       // find the range from nothing: widen until nothing saturates, then fit it with an eighth to spare
-      while (most >= 127 && this.range < <u64>1 << 58) most = this.refit(input, this.range << 2);
+      while (most >= 127 && this.range < (<u64>1) << 58) most = this.refit(input, this.range << 2);
       this.refit(input, max((this.range >> 7) * <u64>(most + (most >> 3) + 1), 1 << 16));
       return;
     }

@@ -7,7 +7,10 @@ import { Trainer } from "./trainer";
 export class MaxPool extends Layer {
   private conv: usize = 0;
 
-  constructor(private pool: i32, private stride: i32) {
+  constructor(
+    private pool: i32,
+    private stride: i32,
+  ) {
     super(MAX_POOL);
   }
 

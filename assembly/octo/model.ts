@@ -31,7 +31,7 @@ export class Output {
 
   /** Element i in NHWC order. */
   at(i: i32): i32 {
-    return this.wide ? load<i32>(this.data + (<usize>i << 2)) : <i32>load<i8>(this.data + <usize>i);
+    return this.wide ? load<i32>(this.data + ((<usize>i) << 2)) : <i32>load<i8>(this.data + <usize>i);
   }
 }
 
@@ -97,7 +97,8 @@ export class Model {
     if (wide) changetype<Conv2d>(last).logits = true;
 
     let bytes = HEADER_BYTES;
-    for (let layer = this.input.next; layer != this.input; layer = layer.next) bytes += (layer.stateBytes() + 7) & ~7;
+    for (let layer = this.input.next; layer != this.input; layer = layer.next)
+      bytes += (layer.stateBytes() + 7) & ~7;
     const state = allocate(bytes);
     this.state = state;
     this.bytes = bytes;
@@ -129,7 +130,8 @@ export class Model {
   /** Rebuilds what is derived from the learned state; a state of another model is an error. */
   restore(): void {
     const state = this.state;
-    if (load<u32>(state) != MAGIC || load<u32>(state, 4) != VERSION) fail(STATE_MISMATCH, 0, load<i32>(state), MAGIC);
+    if (load<u32>(state) != MAGIC || load<u32>(state, 4) != VERSION)
+      fail(STATE_MISMATCH, 0, load<i32>(state), MAGIC);
     if (load<i32>(state, 8) != this.bytes) fail(STATE_MISMATCH, 1, load<i32>(state, 8), this.bytes);
     if (load<u32>(state, 12) != this.structure) fail(STATE_MISMATCH, 2, load<i32>(state, 12), this.structure);
     for (let layer = this.input.next; layer != this.input; layer = layer.next) layer.restore();
@@ -154,7 +156,8 @@ export class Model {
   infer(frame: Frame): Output {
     if (frame.sequence != this.fresh) {
       this.take(frame);
-      for (let layer = this.input.next; layer != this.input; layer = layer.next) layer.forward(layer.previous);
+      for (let layer = this.input.next; layer != this.input; layer = layer.next)
+        layer.forward(layer.previous);
       this.fresh = frame.sequence;
     }
     return this.output;
@@ -180,7 +183,8 @@ export class Model {
 
   /** Moves the ranges towards what the last forward pass saw; its buffers are stale from here on. */
   adapt(): void {
-    for (let layer = this.input.next; layer != this.input; layer = layer.next) layer.adapt(layer.previous, false);
+    for (let layer = this.input.next; layer != this.input; layer = layer.next)
+      layer.adapt(layer.previous, false);
     this.fresh = -1;
   }
 

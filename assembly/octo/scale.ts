@@ -27,7 +27,7 @@ export class Scale {
 
   /** (m << 32) < 2^63; the quotient has 32 or 33 bits. */
   divide(by: Scale): Scale {
-    return this.set((<u64>this.m << 32) / <u64>by.m, this.e - by.e - 32);
+    return this.set(((<u64>this.m) << 32) / <u64>by.m, this.e - by.e - 32);
   }
 
   /** Whether requantisation can express the factor: 1 ≤ s ≤ 62 for s = −e. Below it nothing would ever move. */

@@ -51,13 +51,17 @@ export class Trainer {
   private seen: i32 = 0;
   private dead: bool = false;
 
-  constructor(private model: Model, private options: TrainerOptions) {
+  constructor(
+    private model: Model,
+    private options: TrainerOptions,
+  ) {
     model.trainer = this;
   }
 
   /** Two buffers for errors of `elements` int8; called when the model is laid out. */
   reserve(elements: i32): void {
-    if (!this.model.last.stateBytes()) fail(NEEDS_DENSE, (this.model.last.index << 8) | this.model.last.kind, 0, 0);
+    if (!this.model.last.stateBytes())
+      fail(NEEDS_DENSE, (this.model.last.index << 8) | this.model.last.kind, 0, 0);
     work.needGradients(this.model.last.size);
     this.error = allocate(elements);
     this.spare = allocate(elements);

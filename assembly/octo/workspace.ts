@@ -45,7 +45,7 @@ export function reserve(): void {
   store<i32>(scratch, SCRATCH_BYTES);
   store<i32>(scratch, <i32>allocate(scratchNeed), 4);
   store<i32>(scratch, scratchNeed, 8);
-  gradients = allocate(<usize>gradientNeed << 2);
+  gradients = allocate((<usize>gradientNeed) << 2);
   gradientCount = gradientNeed;
 }
 

@@ -3,7 +3,7 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
-import { compileProgram, type CompileJob } from "./compile-c.ts";
+import { type CompileJob, compileProgram } from "./compile-c.ts";
 import { FirmwareError, findCompiler, findProgram, findWasm3, runTool } from "./toolchain.ts";
 
 export { FirmwareError, findCompiler, findProgram };
@@ -72,7 +72,9 @@ const WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Werror"];
 const WASM3_FLAGS = [
   "-std=gnu11",
   "-w",
-  ...["malloc", "calloc", "realloc", "free"].map((name) => `-D${name}=pool${name[0]?.toUpperCase()}${name.slice(1)}`),
+  ...["malloc", "calloc", "realloc", "free"].map(
+    (name) => `-D${name}=pool${name[0]?.toUpperCase()}${name.slice(1)}`,
+  ),
 ];
 
 const wasm3Defines = (height: number) => [
@@ -145,7 +147,10 @@ function boardSources(board: Board, bench: boolean): string[] {
  * Builds what is out of date.
  * @throws FirmwareError that says what is missing, or carries the compiler's words
  */
-export async function buildFirmware(board: Board, options: BuildFirmwareOptions = {}): Promise<BuiltFirmware> {
+export async function buildFirmware(
+  board: Board,
+  options: BuildFirmwareOptions = {},
+): Promise<BuiltFirmware> {
   const file = readBoard(board);
   const compiler = compilerOf(file);
   if (compiler === undefined) throw new FirmwareError(`${board} cannot be built: ${missing(file)}`);
@@ -173,7 +178,11 @@ export async function buildFirmware(board: Board, options: BuildFirmwareOptions 
     "-isystem",
     wasm3.folder,
   ];
-  const ours = [...sourcesIn(runtime), ...sourcesIn(join(runtime, "intrinsics")), ...boardSources(board, bench)];
+  const ours = [
+    ...sourcesIn(runtime),
+    ...sourcesIn(join(runtime, "intrinsics")),
+    ...boardSources(board, bench),
+  ];
   const jobs: CompileJob[] = [
     ...ours.map((source) => ({ source, flags: own })),
     ...wasm3.sources.map((source) => ({

@@ -61,7 +61,10 @@ async function asc(entries: string[], out: string, options: string[]): Promise<n
   const local = (path: string) => relative(process.cwd(), path);
   const args = [...entries.map(local), "--outFile", local(out), ...options];
   const { error } = await main(args, { stdout: sink as never, stderr: sink as never, readFile: readSource });
-  if (error) throw new CompileError(`${entries.map(local).join(", ")} does not compile:\n${text.join("").trim() || error.message}`);
+  if (error)
+    throw new CompileError(
+      `${entries.map(local).join(", ")} does not compile:\n${text.join("").trim() || error.message}`,
+    );
   return (await stat(out)).size;
 }
 

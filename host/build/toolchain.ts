@@ -10,7 +10,7 @@ export class FirmwareError extends Error {
 
 /** Where a program lies on PATH (or where `name` itself points to), undefined if it is not there. */
 export function findProgram(name: string): string | undefined {
-  const folders = name.includes("/") ? [""] : (process.env["PATH"] ?? "").split(delimiter);
+  const folders = name.includes("/") ? [""] : (process.env.PATH ?? "").split(delimiter);
   for (const folder of folders) {
     const path = folder === "" ? resolve(name) : join(folder, name);
     try {
@@ -25,7 +25,7 @@ export function findProgram(name: string): string | undefined {
 
 /** The host's C compiler: $CC, cc, gcc or clang. */
 export function findCompiler(): string | undefined {
-  const asked = process.env["CC"];
+  const asked = process.env.CC;
   if (asked) return findProgram(asked);
   return ["cc", "gcc", "clang"].map(findProgram).find((path) => path !== undefined);
 }
@@ -40,7 +40,11 @@ export interface ToolResult {
 export function runTool(program: string, args: string[], cwd: string): Promise<ToolResult> {
   return new Promise((done, fail) => {
     // compilers speak the user's language otherwise, and errors are shown as they come
-    const child = spawn(program, args, { cwd, env: { ...process.env, LC_ALL: "C" }, stdio: ["ignore", "pipe", "pipe"] });
+    const child = spawn(program, args, {
+      cwd,
+      env: { ...process.env, LC_ALL: "C" },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
     const text = { stdout: "", stderr: "" };
     child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
       text.stdout += chunk;
@@ -64,7 +68,7 @@ export interface Wasm3 {
  * @throws FirmwareError
  */
 export function findWasm3(root: string): Wasm3 {
-  const asked = process.env["WASM3_DIR"];
+  const asked = process.env.WASM3_DIR;
   const folders = asked ? [asked, join(asked, "source")] : packageFolders(root);
   const folder = folders.find((path) => existsSync(join(path, "wasm3.h")));
   if (folder === undefined) {

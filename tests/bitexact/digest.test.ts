@@ -25,12 +25,14 @@ let folder: string;
 let samplesPath: string;
 let samples: Samples;
 let modules: BuiltModule[];
-let intrinsics: Uint8Array;
+let intrinsics: BufferSource;
 /** What Node's portable run gives: everything else is held against it. */
 let reference: string;
 
-const digest = (state: Uint8Array | number[]) => createHash("sha256").update(Uint8Array.from(state)).digest("hex");
-const moduleOf = (target: Target) => modules.find((m) => m.app === "trainer" && m.target === target) as BuiltModule;
+const digest = (state: Uint8Array | number[]) =>
+  createHash("sha256").update(Uint8Array.from(state)).digest("hex");
+const moduleOf = (target: Target) =>
+  modules.find((m) => m.app === "trainer" && m.target === target) as BuiltModule;
 
 async function inNode(target: Target): Promise<Uint8Array> {
   let next = 0;
@@ -67,7 +69,7 @@ async function onDevice(board: "posix" | "mps2-an386", target: Target): Promise<
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "octomote-bits-"));
-  const dataset = await loadDataset("generated", { limit: STEPS, seed: 7 });
+  const dataset = await loadDataset("generated", { limit: { train: STEPS }, seed: 7 });
   const bytes = encodeSamples(dataset, { seed: 3, heldOutEvery: 10 });
   samplesPath = join(folder, "samples.bin");
   await writeFile(samplesPath, bytes);
