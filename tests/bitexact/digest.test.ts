@@ -25,7 +25,7 @@ let folder: string;
 let samplesPath: string;
 let samples: Samples;
 let modules: BuiltModule[];
-let intrinsics: BufferSource;
+let intrinsics: Uint8Array<ArrayBuffer>;
 /** What Node's portable run gives: everything else is held against it. */
 let reference: string;
 
