@@ -44,9 +44,15 @@ try {
   await Promise.race([learning.waitFor({ timeout: START_MS }), ended]);
   console.log(`devices learn; the picture is taken in ${seconds} s`);
   await page.waitForTimeout(seconds * 1000);
-  const height = await page.evaluate(() => document.documentElement.scrollHeight);
-  await page.setViewportSize({ width: WIDTH, height: Math.min(height, 1400) });
-  await page.waitForTimeout(1000);
+  // Down to the last card; charts grow with the window, so it takes two rounds to fit.
+  let height = 0;
+  for (let round = 0; round < 2; round++) {
+    height = await page.evaluate(
+      () => scrollY + (document.getElementById("cards")?.getBoundingClientRect().bottom ?? 0) + 20,
+    );
+    await page.setViewportSize({ width: WIDTH, height: Math.ceil(height) });
+    await page.waitForTimeout(1000);
+  }
   mkdirSync(dirname(FILE), { recursive: true });
   await page.screenshot({ path: FILE });
 } finally {

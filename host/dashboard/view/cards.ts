@@ -29,6 +29,7 @@ class Card {
   readonly #swatch = new Swatch();
   readonly #presence = new Text();
   readonly #about = new Text();
+  readonly #aboutLine = element("p", "card-about", {}, this.#about.node);
   readonly #loss = new Text();
   readonly #accuracy = new Text();
   readonly #figures = FIGURES.map(() => new Text());
@@ -64,7 +65,7 @@ class Card {
       "card",
       { "data-device": device.id },
       element("header", "", {}, this.#swatch.node, title, presence, this.#switch),
-      element("p", "card-about", {}, this.#about.node),
+      this.#aboutLine,
       this.#error,
       element("dl", "metrics", {}, metric("Loss", this.#loss), metric("Accuracy", this.#accuracy)),
       element(
@@ -95,6 +96,11 @@ class Card {
     setAttribute(this.node, "data-presence", connected ? presence : "unknown");
     this.#presence.set(connected ? PRESENCE[presence] : `was ${PRESENCE[presence]}`);
     this.#about.set(about(this.device));
+    setAttribute(
+      this.#aboutLine,
+      "title",
+      listed?.transport === undefined ? "" : `Connected by ${listed.transport}`,
+    );
     this.#loss.set(formatLoss(state?.loss));
     this.#accuracy.set(formatAccuracy(state?.accuracy));
     const figures = [
@@ -134,13 +140,11 @@ class Card {
   }
 }
 
-/** Board, engine, firmware, transport: what is known of them. */
+/** Board, engine, firmware: what is known of them. */
 function about({ listed }: Device): string {
   if (listed === undefined) return "not in the bridge's list";
   const firmware = listed.firmware === undefined ? undefined : `firmware ${listed.firmware}`;
-  return [listed.board, listed.engine, firmware, listed.transport]
-    .filter((part) => part !== undefined)
-    .join(" · ");
+  return [listed.board, listed.engine, firmware].filter((part) => part !== undefined).join(" · ");
 }
 
 export class Cards {

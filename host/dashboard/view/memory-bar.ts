@@ -39,6 +39,9 @@ export function memoryShares(memory: MemoryParts): { shares: MemoryShare[]; used
   return { shares, used: pool + bytes.stack + bytes.static };
 }
 
+/** A pool with more room than is used (a process has megabytes) would leave a sliver of what matters: it is drawn this wide, fading. */
+const CUT = 0.5;
+
 export class MemoryBar {
   readonly node: HTMLElement;
   readonly #total = new Text();
@@ -80,7 +83,9 @@ export class MemoryBar {
       show(segment, share !== undefined);
       show(entry, share !== undefined);
       if (share === undefined) continue;
-      const grow = String(share.bytes);
+      const cut = part === "free" && share.bytes > used;
+      setAttribute(segment, "data-cut", String(cut));
+      const grow = String(cut ? used * CUT : share.bytes);
       if (segment.style.flexGrow !== grow) segment.style.flexGrow = grow;
       text.set(formatMemory(share.bytes));
     }
