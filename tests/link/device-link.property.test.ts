@@ -36,7 +36,7 @@ test("requests over a bad wire", async () => {
       fc.array(action, { maxLength: 30 }),
       async (seed, bad, actions) => {
         vi.clearAllTimers();
-      const simulation = new Simulation(seed);
+        const simulation = new Simulation(seed);
         const link = new DeviceLink(simulation.transport);
         simulation.faults = bad;
         const outcomes = new Map<string, unknown>();

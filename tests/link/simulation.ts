@@ -19,11 +19,12 @@ export const CLEAN: Faults = { drop: 0, repeat: 0, flip: 0, cut: 0, noise: 0 };
 
 /** One direction: order is kept, everything else may go wrong. */
 class Wire {
-  faults: Faults = CLEAN;
+  faults: Faults;
   readonly #random: Random;
   readonly #deliver: (bytes: Uint8Array) => void;
 
-  constructor(seed: number, stream: number, deliver: (bytes: Uint8Array) => void) {
+  constructor(seed: number, stream: number, faults: Faults, deliver: (bytes: Uint8Array) => void) {
+    this.faults = faults;
     this.#random = new Random(seed, stream);
     this.#deliver = deliver;
   }
@@ -79,14 +80,16 @@ export class Simulation {
   /** How often each message was carried out, by its text. */
   readonly carriedOut = new Map<string, number>();
   region = new Uint8Array(0);
+  /** Tells no state by itself. */
+  quiet = false;
   device!: DeviceEndpoint;
   #epoch: number;
   #steps = 0;
 
-  constructor(seed: number, epoch = 1) {
+  constructor(seed: number, faults: Faults = CLEAN, epoch = 1) {
     this.#epoch = epoch;
-    this.toDevice = new Wire(seed, 1, (bytes) => this.device.receive(bytes));
-    this.toHost = new Wire(seed, 2, (bytes) => this.transport.emit("data", bytes));
+    this.toDevice = new Wire(seed, 1, faults, (bytes) => this.device.receive(bytes));
+    this.toHost = new Wire(seed, 2, faults, (bytes) => this.transport.emit("data", bytes));
     this.transport.out = (bytes) => this.toDevice.send(bytes);
     this.boot(epoch);
   }
@@ -117,7 +120,7 @@ export class Simulation {
           memory: {},
           running: false,
         }),
-        state: () => this.#state(),
+        state: () => (this.quiet ? null : this.#state()),
         handlers: this.#handlers(),
       },
       epoch,
