@@ -47,5 +47,6 @@ export async function readIdx(path: string): Promise<Idx> {
       throw new DataError(`${path}: cannot be unpacked: ${(error as Error).message}`);
     }
   }
-  return parseIdx(bytes, path);
+  // A plain array: `slice` of a Buffer would not copy.
+  return parseIdx(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), path);
 }
