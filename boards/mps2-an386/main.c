@@ -10,7 +10,7 @@
 extern uint8_t __stack_start[], __stack_end[], __data_start[], __data_end[], __bss_start[], __bss_end[],
     __pool_start[], __pool_end[];
 
-enum { MODULE_STACK = 4096 };
+enum { MODULE_STACK = 3584 };
 
 static void waitFor(uint32_t ms, bool outputPending) {
   cpuSleep(ms, outputPending ? uartHasWork : uartHasInput);

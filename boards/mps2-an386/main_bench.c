@@ -12,7 +12,7 @@
 extern uint8_t __stack_start[], __stack_end[], __data_start[], __data_end[], __bss_start[], __bss_end[],
     __pool_start[], __pool_end[];
 
-enum { MODULE_STACK = 4096, WARM_UP_STEPS = 1 };
+enum { MODULE_STACK = 3584, WARM_UP_STEPS = 1 };
 
 static void printNumber(const char *name, int64_t number) {
   char digits[24];

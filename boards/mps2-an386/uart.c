@@ -14,7 +14,7 @@ enum { TX_FULL = 1, RX_FULL = 2 };
 enum { TX_ON = 1, RX_ON = 2, TX_INTERRUPT = 4, RX_INTERRUPT = 8 };
 
 // a sender that is faster than the loop waits (in an emulator) or sends again (on a wire)
-#define RING 512u
+#define RING 256u
 
 static volatile uint8_t ring[RING];
 static volatile uint32_t ringIn, ringOut; // counts; the difference is what is held

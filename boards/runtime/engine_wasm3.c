@@ -98,6 +98,8 @@ static Error loadOnce(const uint8_t *wasm, uint32_t bytes, const EngineImport *c
       faultText(fault, import->name);
       faultText(fault, " must be ");
       faultText(fault, import->signature);
+      faultText(fault, ": ");
+      faultText(fault, sentence);
     }
     return (Error)fault->code;
   }

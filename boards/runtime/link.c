@@ -23,8 +23,8 @@ enum { HELLO_MS = 500, STATE_MS = 100, IDLE_MS = 1000 };
 #define MAX_FRAME (HEADER + LINK_MAX_PAYLOAD + CRC)
 // a frame is built here and encoded towards the start of the buffer, behind a delimiter
 #define RAW (1 + COBS_OVERHEAD(MAX_FRAME))
-// one stream frame of full size and a few small ones
-#define QUEUE_BYTES 1536u
+// one stream frame of full size, or a few small ones
+#define QUEUE_BYTES 1088u
 
 typedef struct Answer {
   uint16_t sequence, bytes;

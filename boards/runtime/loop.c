@@ -12,7 +12,7 @@
 #error "define OM_VERSION: the firmware's version as a string (host/build/firmware.ts does)"
 #endif
 
-enum { RECORD_BYTES = 256, LOG_BYTES = 200, HEARTBEAT_MS = 1000, RECEIVE_BYTES = 512 };
+enum { RECORD_BYTES = 128, LOG_BYTES = 200, HEARTBEAT_MS = 1000, RECEIVE_BYTES = 128 };
 
 static struct {
   const Board *board;

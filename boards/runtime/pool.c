@@ -5,13 +5,14 @@
 #include <stdint.h>
 #include <string.h>
 
-// Precedes each block. Sizes count this header, in bytes; all blocks start on 8-byte boundaries.
+// Precedes each block, which starts 4 bytes before an 8-byte boundary. The size counts this header and is a multiple
+// of 8; bit 0 says that the block is in use.
 typedef struct Block {
-  uint32_t size;
-  uint32_t used;
+  uint32_t sizeAndUse;
 } Block;
 
 #define ALIGN 8u
+#define USED 1u
 
 static struct {
   uint8_t *base, *top, *end; // blocks fill base to top; linear memory, once placed, lies between top and end
@@ -20,7 +21,11 @@ static struct {
   bool sealed;
 } pool;
 
-static Block *next(Block *block) { return (Block *)(void *)((uint8_t *)block + block->size); }
+static uint32_t sizeOf(const Block *block) { return block->sizeAndUse & ~USED; }
+
+static bool isUsed(const Block *block) { return (block->sizeAndUse & USED) != 0; }
+
+static Block *next(Block *block) { return (Block *)(void *)((uint8_t *)block + sizeOf(block)); }
 
 static bool inBlocks(const Block *block) { return (const uint8_t *)block < pool.top; }
 
@@ -33,7 +38,7 @@ static void take(size_t bytes, const uint8_t *end) {
 
 /** Joins the free blocks that follow `block` to it. */
 static void join(Block *block) {
-  for (Block *n = next(block); inBlocks(n) && !n->used; n = next(block)) block->size += n->size;
+  for (Block *n = next(block); inBlocks(n) && !isUsed(n); n = next(block)) block->sizeAndUse += sizeOf(n);
 }
 
 void poolReset(void) {
@@ -42,13 +47,12 @@ void poolReset(void) {
   pool.expectBytes = 0;
   pool.sealed = false;
   Block *all = (Block *)(void *)pool.base;
-  all->size = (uint32_t)(pool.end - pool.base);
-  all->used = 0;
+  all->sizeAndUse = (uint32_t)(pool.end - pool.base);
 }
 
 void poolInit(void *memory, size_t bytes) {
-  pool.base = memory;
-  pool.end = pool.base + (bytes & ~(size_t)(ALIGN - 1));
+  pool.base = (uint8_t *)memory + sizeof(Block);
+  pool.end = pool.base + ((bytes - sizeof(Block)) & ~(size_t)(ALIGN - 1));
   poolReset();
 }
 
@@ -64,15 +68,15 @@ static void *placeAtEnd(size_t bytes) {
   pool.expectBytes = 0;
   Block *last = (Block *)(void *)pool.base;
   for (Block *b = last; inBlocks(b); b = next(b)) {
-    if (!b->used) join(b);
+    if (!isUsed(b)) join(b);
     last = b;
   }
   size_t room = (size_t)(pool.top - (uint8_t *)last);
-  if (last->used || bytes + sizeof(Block) + 16 > room || pool.top != pool.end) return NULL;
+  if (isUsed(last) || bytes + sizeof(Block) + 16 > room || pool.top != pool.end) return NULL;
   uint8_t *data = pool.end - bytes;
   data -= (uintptr_t)(data + pool.expectHeader) & 15u;
-  uint8_t *top = (uint8_t *)((uintptr_t)data & ~(uintptr_t)(ALIGN - 1));
-  last->size = (uint32_t)(top - (uint8_t *)last);
+  uint8_t *top = data - ((size_t)(data - pool.base) & (ALIGN - 1));
+  last->sizeAndUse = (uint32_t)(top - (uint8_t *)last);
   pool.top = top;
   take((size_t)(pool.end - top), (const uint8_t *)last);
   return data;
@@ -83,17 +87,16 @@ void *poolMalloc(size_t bytes) {
   if (bytes != 0 && bytes == pool.expectBytes) return placeAtEnd(bytes);
   uint32_t size = (uint32_t)((bytes + sizeof(Block) + ALIGN - 1) & ~(size_t)(ALIGN - 1));
   for (Block *b = (Block *)(void *)pool.base; inBlocks(b); b = next(b)) {
-    if (b->used) continue;
+    if (isUsed(b)) continue;
     join(b);
-    if (b->size < size) continue;
-    if (b->size - size > sizeof(Block)) {
+    if (sizeOf(b) < size) continue;
+    if (sizeOf(b) > size) {
       Block *rest = (Block *)(void *)((uint8_t *)b + size);
-      rest->size = b->size - size;
-      rest->used = 0;
-      b->size = size;
+      rest->sizeAndUse = sizeOf(b) - size;
+      b->sizeAndUse = size;
     }
-    b->used = 1;
-    take(b->size, (const uint8_t *)next(b));
+    b->sizeAndUse |= USED;
+    take(size, (const uint8_t *)next(b));
     return b + 1;
   }
   return NULL;
@@ -110,14 +113,14 @@ void poolFree(void *pointer) {
   // linear memory stays where it is until the pool is reset
   if (pointer == NULL || (uint8_t *)pointer >= pool.top) return;
   Block *block = (Block *)pointer - 1;
-  block->used = 0;
-  pool.used -= block->size;
+  block->sizeAndUse &= ~USED;
+  pool.used -= sizeOf(block);
 }
 
 void *poolRealloc(void *pointer, size_t bytes) {
   if (pointer == NULL) return poolMalloc(bytes);
   if ((uint8_t *)pointer >= pool.top) return NULL; // linear memory does not grow
-  size_t old = ((Block *)pointer - 1)->size - sizeof(Block);
+  size_t old = sizeOf((Block *)pointer - 1) - sizeof(Block);
   if (bytes <= old) return pointer;
   void *moved = poolMalloc(bytes);
   if (moved == NULL) return NULL;
