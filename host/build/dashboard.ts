@@ -1,7 +1,7 @@
 // Builds the page (host/dashboard) into dist/dashboard with Vite, when anything that goes into it has changed.
 
 import { createHash } from "node:crypto";
-import { existsSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import { dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -9,9 +9,6 @@ import { gzipSync } from "node:zlib";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
 const SOURCE = join(ROOT, "host/dashboard");
-const OUTPUT = join(ROOT, "dist/dashboard");
-/** Beside the page, not in it: digest of what the page was built from. */
-const STAMP = join(ROOT, "dist/dashboard.sha256");
 
 /** Most bytes that a visitor may have to fetch, compressed. */
 export const PAGE_BUDGET = 250_000;
@@ -22,6 +19,8 @@ export class DashboardBuildError extends Error {
 }
 
 export interface DashboardBuildOptions {
+  /** Where the page goes: dist/dashboard of the package. */
+  output?: string;
   /** Builds even if nothing has changed. */
   force?: boolean;
   /** Takes one line: what was built and how big it is. */
@@ -40,9 +39,35 @@ export interface PageSize {
  * @throws DashboardBuildError when it does not build, or exceeds PAGE_BUDGET
  */
 export async function buildDashboard(options: DashboardBuildOptions = {}): Promise<string> {
+  const output = options.output ?? join(ROOT, "dist/dashboard");
+  // Beside the page, not in it: digest of what the page was built from.
+  const stamp = `${output}.sha256`;
   const digest = digestOfInputs();
-  const built = existsSync(join(OUTPUT, "index.html")) && existsSync(STAMP);
-  if (!options.force && built && readFileSync(STAMP, "utf8") === digest) return OUTPUT;
+  const built = existsSync(join(output, "index.html")) && existsSync(stamp);
+  if (!options.force && built && readFileSync(stamp, "utf8") === digest) return output;
+  // A page that is being served, or built by another process too, is replaced in one move.
+  const fresh = `${output}.${process.pid}`;
+  try {
+    await compile(fresh);
+    const { bytes, gzip } = pageSize(fresh);
+    const line = `dashboard: ${kilobytes(bytes)} in all, ${kilobytes(gzip)} compressed`;
+    options.log?.(`${line} (budget ${kilobytes(PAGE_BUDGET)})`);
+    if (gzip > PAGE_BUDGET) {
+      throw new DashboardBuildError(
+        `The page takes ${gzip} bytes compressed, ${gzip - PAGE_BUDGET} over its budget`,
+      );
+    }
+    rmSync(stamp, { force: true });
+    replace(output, fresh);
+    writeFileSync(stamp, digest);
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+  return output;
+}
+
+/** Runs Vite. @throws DashboardBuildError */
+async function compile(outDir: string): Promise<void> {
   try {
     const { build } = await import("vite");
     await build({
@@ -52,7 +77,7 @@ export async function buildDashboard(options: DashboardBuildOptions = {}): Promi
       base: "./",
       logLevel: "error",
       build: {
-        outDir: OUTPUT,
+        outDir,
         emptyOutDir: true,
         // light-dark() and what else the style sheets use is in all browsers since May 2024.
         target: ["chrome123", "edge123", "firefox120", "safari17.5"],
@@ -67,17 +92,19 @@ export async function buildDashboard(options: DashboardBuildOptions = {}): Promi
     const why = cause instanceof Error ? cause.message : String(cause);
     throw new DashboardBuildError(`The dashboard does not build: ${why}`, { cause });
   }
-  const { bytes, gzip } = pageSize(OUTPUT);
-  options.log?.(
-    `dashboard: ${kilobytes(bytes)} in all, ${kilobytes(gzip)} compressed (budget ${kilobytes(PAGE_BUDGET)})`,
-  );
-  if (gzip > PAGE_BUDGET) {
-    throw new DashboardBuildError(
-      `The dashboard takes ${gzip} bytes compressed, ${gzip - PAGE_BUDGET} over its budget; see host/build/dashboard.ts`,
-    );
+}
+
+/** Moves a directory to where another one may be; a second process doing the same is no error. */
+function replace(target: string, source: string): void {
+  for (let attempt = 1; ; attempt++) {
+    rmSync(target, { recursive: true, force: true });
+    try {
+      renameSync(source, target);
+      return;
+    } catch (error) {
+      if (attempt === 5) throw error;
+    }
   }
-  writeFileSync(STAMP, digest);
-  return OUTPUT;
 }
 
 /** Sizes of a built page's files. */
