@@ -108,7 +108,7 @@ export class Connection {
       this.#reached = true;
       this.#handlers.state({ phase: "online", mqtt: this.#version });
       client.subscribe([...this.#topics], { qos: 0 }, (error) => {
-        if (error && client.connected)
+        if (error && this.#client === client && client.connected)
           this.#refuse(`The broker refused the subscription: ${error.message}`, true);
       });
     });
