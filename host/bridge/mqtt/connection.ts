@@ -134,15 +134,19 @@ export class MqttConnection {
     });
   }
 
-  /** Hears every message that the filter selects, on this connection and every later one. */
-  async subscribe(filter: string, handler: (message: Message) => void): Promise<() => void> {
-    const entry: Subscription = { filter, handler };
-    this.#subscriptions.add(entry);
-    if (this.#connected) await this.#subscribeAtBroker([filter]);
+  /**
+   * Hears every message that one of the filters selects, on this connection and every later one. Filters of one call must
+   * not overlap each other; they are subscribed to together.
+   */
+  async subscribe(filter: string | string[], handler: (message: Message) => void): Promise<() => void> {
+    const entries = [filter].flat().map((one): Subscription => ({ filter: one, handler }));
+    for (const entry of entries) this.#subscriptions.add(entry);
+    if (this.#connected) await this.#subscribeAtBroker(entries.map((entry) => entry.filter));
     return () => {
-      this.#subscriptions.delete(entry);
-      const stillWanted = [...this.#subscriptions].some((other) => other.filter === filter);
-      if (this.#connected && !stillWanted) this.#client?.unsubscribe(filter);
+      for (const entry of entries) this.#subscriptions.delete(entry);
+      const wanted = new Set([...this.#subscriptions].map((other) => other.filter));
+      const unwanted = entries.map((entry) => entry.filter).filter((one) => !wanted.has(one));
+      if (this.#connected && unwanted.length > 0) this.#client?.unsubscribe(unwanted);
     };
   }
 

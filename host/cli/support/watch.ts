@@ -52,17 +52,14 @@ export class Watch {
 
   /** Subscribes; call it on a connected client. */
   async start(): Promise<void> {
-    for (const filter of subscriptions(this.#base)) {
-      // Filters of ours do not overlap: each message comes once.
-      await this.#mqtt.subscribe(filter, ({ topic, payload }) => {
-        try {
-          this.#take(topic, payload);
-        } catch (error) {
-          if (!(error instanceof PayloadError)) throw error;
-          this.refused++;
-        }
-      });
-    }
+    await this.#mqtt.subscribe(subscriptions(this.#base), ({ topic, payload }) => {
+      try {
+        this.#take(topic, payload);
+      } catch (error) {
+        if (!(error instanceof PayloadError)) throw error;
+        this.refused++;
+      }
+    });
   }
 
   /** All devices by id, as rows of the table. */

@@ -20,6 +20,8 @@ export interface Running {
   /** What was printed so far, without colours. */
   stdout(): string;
   stderr(): string;
+  /** Standard output as it came. */
+  raw(): string;
   /** The first match in standard output, waited for; throws when the process ends before. */
   sees(pattern: RegExp): Promise<RegExpExecArray>;
   ended: Promise<{ code: number | null; signal: NodeJS.Signals | null }>;
@@ -73,6 +75,7 @@ export function octomote(args: string[], options: RunOptions = {}): Running {
     mark,
     stdout,
     stderr,
+    raw: () => text.stdout,
     ended,
     sees: (pattern) =>
       until(() => {
