@@ -9,7 +9,9 @@ describe("glyphs", () => {
   test("are the same on every machine", () => {
     const { pixels, labels } = drawGlyphs(200, 1);
     const digest = createHash("sha256").update(labels).update(pixels).digest("hex");
-    expect(digest).toMatchInlineSnapshot(`"659fe89e57704509372d4f8d12709897f6d31e7156f1593234a6a882ebd2368c"`);
+    expect(digest).toMatchInlineSnapshot(
+      `"659fe89e57704509372d4f8d12709897f6d31e7156f1593234a6a882ebd2368c"`,
+    );
   });
 
   test("an image depends on seed and number alone", () => {
