@@ -2,7 +2,7 @@
 // meanings that boards/runtime/requests.c gives them. The link is device-endpoint.ts, the process node-device.ts.
 
 import type { Samples } from "../data/sample-file.ts";
-import { ModuleHost } from "../module/module-host.ts";
+import { MAX_PARAMS, ModuleHost } from "../module/module-host.ts";
 import { errorCode, type Fault } from "../protocol/errors.ts";
 import type { Memory, State } from "../protocol/messages.ts";
 import type { Param } from "../protocol/params.ts";
@@ -83,6 +83,7 @@ export class ModuleRunner {
 
   /** Loads the module anew and runs it. @throws DeviceFault */
   async #start(seed: number, params: readonly Param[], steps: number): Promise<undefined> {
+    if (params.length > MAX_PARAMS) throw fault("too-many-params", { got: params.length, want: MAX_PARAMS });
     await this.#load(seed, params);
     return this.#run(true, steps);
   }

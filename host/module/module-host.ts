@@ -74,7 +74,8 @@ const CONFIG = {
   params: 32,
   entries: 40,
 };
-const MAX_PARAMS = 8;
+/** Parameters that a module takes. */
+export const MAX_PARAMS = 8;
 /** Byte offsets in a frame struct. */
 const FRAME = { data: 4, capacity: 8, h: 12, w: 16, c: 20, label: 24, flags: 28, sequence: 32 };
 

@@ -16,7 +16,14 @@ export interface Fault {
 }
 
 /** The codes that the host raises itself. */
-export const HostError = { badRequest: 61, busy: 80, timeout: 81, linkDown: 82, badMessage: 83 } as const;
+export const HostError = {
+  unknownVerb: 60,
+  badRequest: 61,
+  busy: 80,
+  timeout: 81,
+  linkDown: 82,
+  badMessage: 83,
+} as const;
 
 /** The intrinsics by number (docs/abi.md): `where` of the codes 1–9. */
 export const INTRINSICS: readonly string[] = [

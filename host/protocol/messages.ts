@@ -170,20 +170,27 @@ export function stateEntries(state: State): [number, CborValue | undefined][] {
     [6, state.running],
     [
       7,
-      error && new Map(faultEntries(error).flatMap(([k, v]) => (v === undefined ? [] : [[k, v] as const]))),
+      error &&
+        new Map(faultEntries(error, 0, 1).flatMap(([k, v]) => (v === undefined ? [] : [[k, v] as const]))),
     ],
     [8, state.samples === undefined ? undefined : integer(state.samples)],
   ];
 }
 
-function faultEntries(fault: Fault): [number, CborValue | undefined][] {
+/** Entries of a fault: its code at key `code`, where, got and want from key `rest` on, its text at 9. */
+export function faultEntries(fault: Fault, code: number, rest: number): [number, CborValue | undefined][] {
   return [
-    [0, fault.code],
-    [1, fault.where],
-    [2, fault.got],
-    [3, fault.want],
+    [code, fault.code],
+    [rest, word(fault.where)],
+    [rest + 1, word(fault.got)],
+    [rest + 2, word(fault.want)],
     [9, fault.text],
   ];
+}
+
+/** The numbers of a fault have 32 bits, as in firmware: what is larger is told as the largest. */
+function word(value: number | undefined): number | undefined {
+  return value === undefined ? undefined : Math.max(-0x80000000, Math.min(0x7fffffff, value));
 }
 
 export function encodeState(state: State): Uint8Array {

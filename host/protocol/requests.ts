@@ -1,8 +1,8 @@
 // Requests and their answers (docs/protocol.md): one table of verbs, from which types and codecs follow.
 
 import { type CborValue, decodeMap, encodeMap, Fields, integer, MessageError } from "./cbor.ts";
-import type { Fault } from "./errors.ts";
-import { readFault, readState, type State, stateEntries } from "./messages.ts";
+import { type Fault, HostError } from "./errors.ts";
+import { faultEntries, readFault, readState, type State, stateEntries } from "./messages.ts";
 import { encodeParams, type Param } from "./params.ts";
 
 /** Most bytes that one read or write moves. */
@@ -161,11 +161,12 @@ export function decodeRequest(payload: Uint8Array): Request | BadRequest {
   try {
     const number = fields.uint32(1);
     const verb = VERB_NAMES.get(number);
-    if (verb === undefined) return { id, verb: null, fault: { code: 60, got: number | 0 } };
+    if (verb === undefined)
+      return { id, verb: null, fault: { code: HostError.unknownVerb, got: number | 0 } };
     return { id, verb, args: readArgs[verb](fields) } as Request;
   } catch (error) {
     if (!(error instanceof MessageError)) throw error;
-    return { id, verb: null, fault: { code: 61, text: error.message.slice(0, 79) } };
+    return { id, verb: null, fault: { code: HostError.badRequest, text: error.message.slice(0, 79) } };
   }
 }
 
@@ -204,11 +205,17 @@ export interface Response {
   fields: Fields;
 }
 
-/** @throws MessageError */
+/** @throws MessageError if not even the id can be read; what else is wrong is the fault `bad-message`. */
 export function decodeResponse(payload: Uint8Array): Response {
   const fields = new Fields(decodeMap(payload, "response"), "response");
-  const code = fields.uint32(1);
-  return { id: fields.uint32(0), fault: code === 0 ? { code } : readFault(fields, 1, 2), fields };
+  const id = fields.uint32(0);
+  try {
+    const code = fields.uint32(1);
+    return { id, fault: code === 0 ? { code } : readFault(fields, 1, 2), fields };
+  } catch (error) {
+    if (!(error instanceof MessageError)) throw error;
+    return { id, fault: { code: HostError.badMessage, text: error.message }, fields };
+  }
 }
 
 /** @throws MessageError if the answer lacks what the verb promises. */
@@ -223,12 +230,5 @@ export function encodeAnswer<V extends Verb>(id: number, verb: V, answer: Answer
 
 /** The response that refuses, with why. */
 export function encodeRefusal(id: number, fault: Fault): Uint8Array {
-  return encodeMap([
-    [0, id],
-    [1, fault.code],
-    [2, fault.where],
-    [3, fault.got],
-    [4, fault.want],
-    [9, fault.text],
-  ]);
+  return encodeMap([[0, id], ...faultEntries(fault, 1, 2)]);
 }

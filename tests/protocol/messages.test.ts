@@ -217,6 +217,21 @@ describe("a wire can say anything", () => {
     expect(() => decodeHello(encodeHello({ ...hello, ...wrong }))).toThrow(MessageError);
   });
 
+  test("a response whose id can be read fails its request", () => {
+    const response = decodeResponse(
+      encodeMap([
+        [0, 5],
+        [1, true],
+      ]),
+    );
+    expect(response).toMatchObject({ id: 5, fault: { code: 83, text: /key 1 is not an integer/ } });
+  });
+
+  test("a fault's numbers are told as words, whatever they were", () => {
+    const wire = encodeRefusal(1, { code: 64, where: 0, got: 2 ** 32, want: -(2 ** 40) });
+    expect(decodeResponse(wire).fault).toEqual({ code: 64, where: 0, got: 0x7fffffff, want: -0x80000000 });
+  });
+
   test("a request with bad arguments can still be answered", () => {
     const unknown = decodeRequest(
       encodeMap([
