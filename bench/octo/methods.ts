@@ -2,6 +2,7 @@
 import { createHash } from "node:crypto";
 import { copyFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
+import { setImmediate } from "node:timers/promises";
 import { buildIntrinsics, buildModules, type Target } from "../../host/build/modules.ts";
 import type { Dataset, Images } from "../../host/data/dataset.ts";
 import { ModuleHost, type Sample } from "../../host/module/module-host.ts";
@@ -9,6 +10,9 @@ import { decodeStateRecord } from "../../host/protocol/state-record.ts";
 import { Fp32Trainer } from "../fp32/trainer.ts";
 import { REFERENCE_NET } from "../net.ts";
 import { type Budget, orderOf, rateAt, stepsOf } from "./budget.ts";
+
+/** After so many steps a run looks whether its process is still wanted. */
+const STEPS_AT_ONCE = 500;
 
 export interface Outcome {
   /** 0 … 1, over all test images, after the last step. */
@@ -20,7 +24,7 @@ export interface Outcome {
 }
 
 /** FP32 sees all eight bits of a pixel: p / 255. */
-export function trainFp32(dataset: Dataset, budget: Budget, seed: number): Outcome {
+export async function trainFp32(dataset: Dataset, budget: Budget, seed: number): Promise<Outcome> {
   const inputs = dataset.height * dataset.width;
   const images = ({ pixels, count }: Images): Float32Array[] => {
     const values = Float32Array.from(pixels, (pixel) => pixel / 255);
@@ -31,6 +35,7 @@ export function trainFp32(dataset: Dataset, budget: Budget, seed: number): Outco
   let step = 0;
   for (const i of orderOf(budget, seed)) {
     trainer.step(seen[i]!, dataset.train.labels[i]!, rateAt(budget, step++));
+    if (step % STEPS_AT_ONCE === 0) await setImmediate();
   }
   const right = images(dataset.test).filter((x, i) => trainer.classify(x) === dataset.test.labels[i]);
   return { accuracy: right.length / dataset.test.count };
@@ -63,7 +68,11 @@ export async function trainInt8(
     sample = one;
     host.step();
   };
-  for (const i of orderOf(budget, seed)) show(train[i]!);
+  let step = 0;
+  for (const i of orderOf(budget, seed)) {
+    show(train[i]!);
+    if (++step % STEPS_AT_ONCE === 0) await setImmediate();
+  }
   const digest = createHash("sha256").update(host.state()).digest("hex");
   let right = 0;
   for (const one of test) {

@@ -16,6 +16,8 @@ async function run({ method, module, data, budget, seed }: Job): Promise<Outcome
   return method === "fp32" ? trainFp32(dataset, budget, seed) : trainInt8(dataset, budget, seed, module);
 }
 
+// The channel closes when the answer has been sent, or when the parent has gone.
+process.once("disconnect", () => process.exit());
 process.once("message", (job: Job) => {
   run(job)
     .then(

@@ -182,7 +182,7 @@ describe("FP32 reference by itself", () => {
     const random = new Random(9);
     const { x, label } = samples(net, 1, 10)[0]!;
     trainer.gradients(x, label);
-    const h = 2 ** -9;
+    const h = 2 ** -11;
     // Gradients are copied at once: every loss that follows overwrites them.
     const learnt = trainer.layers.flatMap(({ name, weights, weightGradient, bias, biasGradient }) => [
       { name: `${name} weights`, values: weights, gradient: weightGradient.slice() },
