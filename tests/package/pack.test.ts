@@ -124,4 +124,16 @@ describe.skipIf(!online)("the packed package, installed elsewhere", () => {
     expect([step(before), step(after)]).toEqual([0, 3]);
     expect(after.subarray(32)).not.toEqual(before.subarray(32));
   });
+
+  it("runs it, and the portable and the device module learn the same bits", async () => {
+    const sim = ["--no-install", "octomote", "sim", "--app", "my-sensor.ts", "--data", "generated"];
+    const results: { digest: string }[] = [];
+    for (const target of ["--portable", "--device"]) {
+      const done = await run("npx", [...sim, target, "--steps", "20", "--json"], folder);
+      expect(done, done.output).toMatchObject({ code: 0 });
+      results.push(JSON.parse(done.output.slice(done.output.indexOf("{"), done.output.lastIndexOf("}") + 1)));
+    }
+    expect(results[0]?.digest).toMatch(/^[0-9a-f]{64}$/);
+    expect(results[1]?.digest).toBe(results[0]?.digest);
+  });
 });
