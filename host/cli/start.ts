@@ -7,6 +7,7 @@ import type { BridgeDevice } from "../bridge/device.ts";
 import { OctomoteError } from "../bridge/errors.ts";
 import type { DatasetName } from "../data/dataset.ts";
 import { MAX_DEVICES } from "./start/plan.ts";
+import type { View } from "./start/view.ts";
 import { type App, findApp } from "./support/apps.ts";
 import { Exit } from "./support/exit.ts";
 import { duration } from "./support/format.ts";
@@ -145,32 +146,16 @@ async function run(app: App, options: StartOptions, screen: Screen, lifetime: Li
     `${bridge.mqtt.broker}, MQTT ${bridge.mqtt.version === 5 ? "5" : "3.1.1"}, below ${options.base}`,
   );
 
-  const firstStep = waitForFirstStep(bridge);
   const fleet = new Fleet(bridge, lifetime, (level, message) => bridge.bus.emit("log", { level, message }));
   await progress.step("devices", "starting", async () => {
-    const params = Object.fromEntries(options.param ?? []);
-    await untilLeaving(fleet.start({ ...prepared, params }), lifetime);
+    await untilLeaving(fleet.start(prepared), lifetime);
     return prepared.devices.map(({ id, board }) => `${id} ${style.dim(board)}`).join(", ");
   });
   view.run();
-
-  let finished = false;
-  const limit = setTimeout(() => {
-    bridge.bus.emit("log", {
-      level: "error",
-      message: `no device has made a step within ${duration(FIRST_STEP_MS)}`,
-    });
-    lifetime.leave("no training step");
-  }, FIRST_STEP_MS);
-  lifetime.atEnd(() => clearTimeout(limit));
-  void firstStep.then(() => {
-    clearTimeout(limit);
-    if (options.seconds === undefined) return;
-    const end = setTimeout(() => {
-      finished = true;
-      lifetime.leave("done");
-    }, options.seconds * 1000);
-    lifetime.atEnd(() => clearTimeout(end));
+  const finished = limitTime(options.seconds, bridge, view, lifetime);
+  let allLearn = true;
+  void fleet.learn(Object.fromEntries(options.param ?? [])).then((all) => {
+    allLearn = all;
   });
   await lifetime.left();
 
@@ -188,7 +173,38 @@ async function run(app: App, options: StartOptions, screen: Screen, lifetime: Li
   }
   // Without --seconds, Ctrl-C is how it ends.
   const interrupted = ["SIGINT", "SIGTERM", "SIGHUP"].includes(lifetime.reason);
-  return finished || (options.seconds === undefined && interrupted) ? Exit.ok : Exit.failed;
+  const asWanted = finished() || (options.seconds === undefined && interrupted);
+  return asWanted && allLearn ? Exit.ok : Exit.failed;
+}
+
+/** Leaves `seconds` after the first training step, if there is one; the result tells whether that was why it was left. */
+function limitTime(
+  seconds: number | undefined,
+  { bus }: Bridge,
+  view: View,
+  lifetime: Lifetime,
+): () => boolean {
+  let finished = false;
+  let timer = setTimeout(() => {
+    bus.emit("log", {
+      level: "error",
+      message: `no device has made a step within ${duration(FIRST_STEP_MS)}`,
+    });
+    lifetime.leave("no training step");
+  }, FIRST_STEP_MS);
+  const undo = bus.on("deviceState", ({ device }) => {
+    if ((device.stateJson()?.step ?? 0) === 0) return;
+    undo();
+    view.firstStep();
+    clearTimeout(timer);
+    if (seconds === undefined) return;
+    timer = setTimeout(() => {
+      finished = true;
+      lifetime.leave("done");
+    }, seconds * 1000);
+  });
+  lifetime.atEnd(() => clearTimeout(timer));
+  return () => finished;
 }
 
 /** The result of `work`; throws as soon as it is time to leave, whatever becomes of it. */
@@ -197,17 +213,6 @@ async function untilLeaving<T>(work: Promise<T>, lifetime: Lifetime): Promise<T>
     throw new OctomoteError(`Interrupted (${lifetime.reason})`);
   });
   return Promise.race([work, left]);
-}
-
-/** Resolves when the first device has trained. */
-function waitForFirstStep({ bus }: Bridge): Promise<void> {
-  return new Promise((resolve) => {
-    const undo = bus.on("deviceState", ({ device }) => {
-      if ((device.stateJson()?.step ?? 0) === 0) return;
-      undo();
-      resolve();
-    });
-  });
 }
 
 /** States come a few times a second; the report is of the end. */

@@ -19,29 +19,27 @@ export interface FleetOptions {
   /** Device module. */
   module: string;
   dataset: Dataset;
-  params: Readonly<Record<string, number>>;
 }
+
+type Tell = (level: "error" | "warning", message: string) => void;
 
 export class Fleet {
   readonly #bridge: Bridge;
   readonly #lifetime: Lifetime;
-  readonly #running = new Set<VirtualDevice>();
+  /** Devices and the seeds they learn with. */
+  readonly #running = new Map<VirtualDevice, number>();
   readonly #starting = new Set<Promise<void>>();
   readonly #over = new AbortController();
-  readonly #tell: (level: "error" | "warning", message: string) => void;
+  readonly #tell: Tell;
 
   /** Does nothing. `tell` hears of devices that end by themselves. */
-  constructor(
-    bridge: Bridge,
-    lifetime: Lifetime,
-    tell: (level: "error" | "warning", message: string) => void,
-  ) {
+  constructor(bridge: Bridge, lifetime: Lifetime, tell: Tell) {
     this.#bridge = bridge;
     this.#lifetime = lifetime;
     this.#tell = tell;
   }
 
-  /** Starts all devices, side by side; they end with the lifetime. */
+  /** Starts all devices, side by side, and waits for their hello; they end with the lifetime. */
   async start(options: FleetOptions): Promise<void> {
     const folder = await mkdtemp(join(tmpdir(), "octomote-"));
     this.#lifetime.atEnd(() => rm(folder, { recursive: true, force: true }));
@@ -64,7 +62,7 @@ export class Fleet {
       samples,
       signal: this.#over.signal,
     });
-    this.#running.add(device);
+    this.#running.set(device, planned.seed);
     const detach = this.#bridge.attach(
       device.link,
       device.pid === undefined ? "virtual" : `virtual, process ${device.pid}`,
@@ -79,15 +77,24 @@ export class Fleet {
       );
       if (this.#running.size === 0) this.#lifetime.leave("all devices ended");
     });
-    await device.link.request(
-      "start",
-      { seed: planned.seed, params: options.params },
-      { timeoutMs: START_MS },
-    );
+  }
+
+  /** Tells all devices to learn; resolves to whether all of them do. What keeps one from it is told. */
+  async learn(params: Readonly<Record<string, number>>): Promise<boolean> {
+    const answers = [...this.#running].map(async ([device, seed]) => {
+      try {
+        await device.link.request("start", { seed, params }, { timeoutMs: START_MS });
+        return true;
+      } catch (error) {
+        if (this.#running.has(device)) this.#tell("error", messageOf(error));
+        return false;
+      }
+    });
+    return (await Promise.all(answers)).every((learns) => learns);
   }
 
   async #stop(): Promise<void> {
-    const ends = [...this.#running].map((device) =>
+    const ends = [...this.#running.keys()].map((device) =>
       device.stop().catch((error) => this.#tell("error", `${device.id}: ${messageOf(error)}`)),
     );
     this.#over.abort();

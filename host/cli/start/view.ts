@@ -10,6 +10,8 @@ import { harmless, style } from "../support/style.ts";
 const REDRAW_MS = 250;
 /** Where nothing can be redrawn: lines this often. */
 const LINES_MS = 5000;
+/** The first ones soon after the first step, when others have made theirs. */
+const FIRST_LINES_MS = 1000;
 
 export interface ViewOptions {
   /** Print every line of the log, not only errors and warnings. */
@@ -28,6 +30,8 @@ export class View {
   #timer: NodeJS.Timeout | undefined;
   #undo: (() => void)[] = [];
   #began: number | undefined;
+  #running = false;
+  #first: NodeJS.Timeout | undefined;
 
   /** Does nothing. */
   constructor(screen: Screen, bridge: Bridge, options: ViewOptions) {
@@ -55,14 +59,19 @@ export class View {
     ];
   }
 
-  /** Draws from now on; called when the devices learn. */
-  run(): void {
+  /** Time counts from here. */
+  firstStep(): void {
     this.#began = performance.now();
+    if (!this.#screen.live) this.#first = setTimeout(() => this.#lines(), FIRST_LINES_MS);
+  }
+
+  /** Draws from now on. */
+  run(): void {
+    this.#running = true;
     if (this.#screen.live) {
       this.#draw();
       this.#timer = setInterval(() => this.#draw(), REDRAW_MS);
     } else {
-      this.#lines();
       this.#timer = setInterval(() => this.#lines(), LINES_MS);
     }
   }
@@ -70,11 +79,12 @@ export class View {
   /** Draws a last time and listens no more. */
   stop(): void {
     clearInterval(this.#timer);
+    clearTimeout(this.#first);
     for (const undo of this.#undo.splice(0)) undo();
-    if (this.#began !== undefined) {
+    if (this.#running) {
       if (this.#screen.live) this.#draw("");
       else this.#lines();
-      this.#began = undefined;
+      this.#running = false;
     }
     this.#screen.settle();
   }
@@ -96,7 +106,7 @@ export class View {
   }
 
   #time(): string {
-    const elapsed = duration(performance.now() - (this.#began ?? performance.now()));
+    const elapsed = duration(this.#began === undefined ? 0 : performance.now() - this.#began);
     const { seconds } = this.#options;
     return seconds === undefined ? elapsed : `${elapsed} of ${duration(seconds * 1000)}`;
   }
