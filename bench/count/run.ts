@@ -11,6 +11,7 @@ import { CountError, countRegions, type Region } from "./plugin.ts";
 const BOARD = "mps2-an386";
 /** Drawn images, so that counts do not depend on what data a machine has. */
 const SAMPLES = { train: 64, test: 1 };
+const SEED = 1;
 
 /** Where the bytes of a device go that runs this module. */
 export interface GuestMemory {
@@ -38,24 +39,18 @@ export interface BenchRun {
   memory: GuestMemory;
 }
 
-export interface BenchOptions {
-  /** List this many of the most executed instructions of each region. */
-  hot?: number;
-  seed?: number;
-}
-
 /**
  * Calls `bench(0)` … `bench(benchCount() − 1)` of a module, each one a region; a module without these exports takes one
  * warm-up step and one that is counted.
  */
-export async function runBench(modulePath: string, options: BenchOptions = {}): Promise<BenchRun> {
+export async function runBench(modulePath: string): Promise<BenchRun> {
   const firmware = await buildFirmware(BOARD, { bench: true });
   const module = await readFile(modulePath);
   const image = encodeBootImage({
     id: "bench",
     module,
-    samples: encodeSamples(await loadDataset("generated", { limit: SAMPLES, seed: 1 }), { test: 0 }),
-    autostart: { seed: options.seed ?? 1 },
+    samples: encodeSamples(await loadDataset("generated", { limit: SAMPLES, seed: SEED }), { test: 0 }),
+    autostart: { seed: SEED },
   });
   const folder = await mkdtemp(join(tmpdir(), "octomote-bench-"));
   try {
@@ -64,7 +59,6 @@ export async function runBench(modulePath: string, options: BenchOptions = {}): 
     const board = await readEmulatedBoard(BOARD);
     const { regions, console } = await countRegions({
       arguments: emulatorArgs(board, { serial: "null", firmware: firmware.path, boot }),
-      ...(options.hot !== undefined && { hot: options.hot }),
     });
     return { regions, memory: readMemory(console, await flashOf()) };
   } finally {
