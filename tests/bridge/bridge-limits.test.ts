@@ -42,7 +42,7 @@ describe("requests that cannot be carried out get an answer that says why", () =
     '"kitchen"',
     "[]",
     '{"id":',
-    `{"x":"${"y".repeat(70_000)}"}`,
+    `{"id":"kitchen","x":"${"y".repeat(70_000)}"}`,
     Buffer.from([0xff, 0xfe, 0x80]),
     `${"[".repeat(50_000)}`,
   ])("payload %.20j", async (payload) => {
