@@ -68,7 +68,10 @@ async function devices(options: DevicesOptions): Promise<number> {
       );
     }
     await sleep(STATES_MS);
-    const known = [...watch.devices.values()].filter((device) => device.info !== undefined);
+    // Retained topics come in any order.
+    const known = [...watch.devices.values()]
+      .filter((device) => device.info !== undefined)
+      .sort((a, b) => (a.id < b.id ? -1 : 1));
     if (options.json) process.stdout.write(`${JSON.stringify(known.map(entryOf), null, 2)}\n`);
     else print(known, watch.bridgeOnline !== false);
     return Exit.ok;
