@@ -6,6 +6,7 @@ export { publish } from "./device/publish";
 export { Frame, sensor } from "./device/sensor";
 export { conv2d, dense } from "./octo/conv2d";
 export { maxPool } from "./octo/max-pool";
-export { Model, Output } from "./octo/model";
+export { Output } from "./octo/layer";
+export { Model } from "./octo/model";
 export { relu } from "./octo/relu";
 export { Trainer, TrainerOptions } from "./octo/trainer";

@@ -4,7 +4,8 @@ import { memoryLimit } from "./config";
 import { ALLOCATION_SEALED, OUT_OF_ARENA } from "./errors";
 import { fail } from "./host";
 
-let next: usize = (__heap_base + 15) & ~15;
+/** First free byte. */
+let next: usize = __heap_base;
 let sealed: bool = false;
 
 /**
@@ -12,10 +13,12 @@ let sealed: bool = false;
  * Errors: OUT_OF_ARENA (got: bytes needed in all, want: the limit), ALLOCATION_SEALED after `init`.
  */
 export function allocate(bytes: usize): usize {
-  if (sealed) fail(ALLOCATION_SEALED, 0, <i32>bytes, 0);
-  const pointer = next;
-  const end = <u64>pointer + ((<u64>bytes + 15) & ~15);
-  if (end > <u64>memoryLimit()) fail(OUT_OF_ARENA, 0, <i32>min(end, <u64>i32.MAX_VALUE), memoryLimit());
+  const pointer = (next + 15) & ~15;
+  const end = <u64>pointer + <u64>bytes;
+  const fits = end <= <u64>memoryLimit();
+  if (sealed | !fits) {
+    fail(sealed ? ALLOCATION_SEALED : OUT_OF_ARENA, 0, <i32>min(end, <u64>i32.MAX_VALUE), memoryLimit());
+  }
   next = <usize>end;
   return pointer;
 }

@@ -55,9 +55,9 @@ export function setUsed(bytes: u32): void {
 
 // @ts-ignore: decorator
 @inline
-/** Number of parameters that the host wrote; never more than fit. */
+/** Number of parameters that the host wrote: it refuses more than fit. */
 export function paramCount(): u32 {
-  return min(load<u32>(CONFIG, 32), MAX_PARAMS);
+  return load<u32>(CONFIG, 32);
 }
 
 // @ts-ignore: decorator

@@ -4,7 +4,7 @@ import * as arena from "./arena";
 import "./runtime";
 import { CONFIG, memoryLimit, setUsed } from "./config";
 import { setLimit } from "./limit";
-import { current } from "../octo/model";
+import * as model from "../octo/model";
 import { selfTest as run } from "../octo/self-test";
 
 /** ABI version. */
@@ -19,8 +19,9 @@ export function config(): usize {
 
 /** Lays out the model; from here on nothing is allocated. */
 export function init(): void {
-  setLimit(memoryLimit());
-  if (current) current!.build();
+  // the intrinsics that a portable module carries check pointers against it
+  if (!isDefined(OCTOMOTE_DEVICE)) setLimit(memoryLimit());
+  model.build();
   arena.seal();
   setUsed(arena.used());
 }
@@ -32,5 +33,5 @@ export function selfTest(): u32 {
 
 /** The learned state was overwritten by the host. */
 export function restore(): void {
-  if (current) current!.restore();
+  model.restore();
 }

@@ -19,23 +19,20 @@ export function fixed(value: f64): Fixed {
  * are ASCII and at most eight parameters can be set.
  */
 export function param(name: string, value: f64): Fixed {
-  return lookUp(name, fixed(value));
+  return lookUp(fixed(value), name);
 }
 
 /** A named whole number; see param(). */
 export function paramInt(name: string, value: i32): i32 {
-  return <i32>(lookUp(name, (<i64>value) << 32) >> 32);
+  return <i32>(lookUp((<i64>value) << 32, name) >> 32);
 }
 
-function lookUp(name: string, value: Fixed): Fixed {
-  // FNV-1a over the name's characters
+function lookUp(value: Fixed, name: string): Fixed {
+  // FNV-1a over the name's characters, of which asc stores 16 bits each
   let hash: u32 = 0x811c9dc5;
-  const at = changetype<usize>(name);
-  for (let i: usize = 0, end = (<usize>name.length) << 1; i < end; i += 2) {
-    hash = (hash ^ load<u8>(at + i)) * 0x01000193;
-  }
-  for (let i: u32 = 0, n = paramCount(); i < n; ++i) {
-    if (paramHash(i) == hash) return paramValue(i);
-  }
+  let at = changetype<usize>(name);
+  for (const end = at + ((<usize>name.length) << 1); at < end; at += 2)
+    hash = (hash ^ load<u8>(at)) * 0x01000193;
+  for (let i = paramCount(); i--; ) if (paramHash(i) == hash) return paramValue(i);
   return value;
 }

@@ -31,7 +31,6 @@ import {
   CONV_STRIDE_W,
   CONV_X0,
   CONV_Y0,
-  field,
   QUANT_BYTES,
   QUANT_CHANNELS,
   QUANT_HI,
@@ -89,8 +88,14 @@ export function scratchStruct(fn: i32, scratch: usize): void {
 
 /** Dimensions 1 … 32,767; row pitch w·c … 2^30. */
 export function tensorShape(fn: i32, t: usize): void {
-  for (let at = TENSOR_H; at <= TENSOR_C; at += 4) within(fn, BAD_SHAPE, field(t, at), 1, MAX_DIM);
-  within(fn, BAD_SHAPE, field(t, TENSOR_PITCH), field(t, TENSOR_W) * field(t, TENSOR_C), MAX_COUNT);
+  for (let at = TENSOR_H; at <= TENSOR_C; at += 4) within(fn, BAD_SHAPE, load<i32>(t + at), 1, MAX_DIM);
+  within(
+    fn,
+    BAD_SHAPE,
+    load<i32>(t, TENSOR_PITCH),
+    load<i32>(t, TENSOR_W) * load<i32>(t, TENSOR_C),
+    MAX_COUNT,
+  );
 }
 
 /** Output length of a sliding window, 0 if the window does not fit once. */
@@ -102,37 +107,37 @@ function outputLength(input: i32, before: i32, after: i32, kernel: i32, stride: 
 /** Kernel, stride, dilation, padding, groups in range; the output's height and width are what they must be. */
 export function convShape(fn: i32, conv: usize, input: usize, output: usize): void {
   for (let at = CONV_KERNEL_H; at <= CONV_DILATION_W; at += 4)
-    within(fn, BAD_SHAPE, field(conv, at), 1, MAX_CONV);
+    within(fn, BAD_SHAPE, load<i32>(conv + at), 1, MAX_CONV);
   for (let at = CONV_PAD_TOP; at <= CONV_PAD_RIGHT; at += 4)
-    within(fn, BAD_SHAPE, field(conv, at), 0, MAX_CONV);
-  const groups = field(conv, CONV_GROUPS);
+    within(fn, BAD_SHAPE, load<i32>(conv + at), 0, MAX_CONV);
+  const groups = load<i32>(conv, CONV_GROUPS);
   within(fn, BAD_SHAPE, groups, 1, MAX_DIM);
-  if (field(input, TENSOR_C) % groups) fail(BAD_SHAPE, fn, field(input, TENSOR_C), groups);
-  if (field(output, TENSOR_C) % groups) fail(BAD_SHAPE, fn, field(output, TENSOR_C), groups);
+  if (load<i32>(input, TENSOR_C) % groups) fail(BAD_SHAPE, fn, load<i32>(input, TENSOR_C), groups);
+  if (load<i32>(output, TENSOR_C) % groups) fail(BAD_SHAPE, fn, load<i32>(output, TENSOR_C), groups);
   const h = outputLength(
-    field(input, TENSOR_H),
-    field(conv, CONV_PAD_TOP),
-    field(conv, CONV_PAD_BOTTOM),
-    field(conv, CONV_KERNEL_H),
-    field(conv, CONV_STRIDE_H),
-    field(conv, CONV_DILATION_H),
+    load<i32>(input, TENSOR_H),
+    load<i32>(conv, CONV_PAD_TOP),
+    load<i32>(conv, CONV_PAD_BOTTOM),
+    load<i32>(conv, CONV_KERNEL_H),
+    load<i32>(conv, CONV_STRIDE_H),
+    load<i32>(conv, CONV_DILATION_H),
   );
-  if (field(output, TENSOR_H) != h) fail(BAD_SHAPE, fn, field(output, TENSOR_H), h);
+  if (load<i32>(output, TENSOR_H) != h) fail(BAD_SHAPE, fn, load<i32>(output, TENSOR_H), h);
   const w = outputLength(
-    field(input, TENSOR_W),
-    field(conv, CONV_PAD_LEFT),
-    field(conv, CONV_PAD_RIGHT),
-    field(conv, CONV_KERNEL_W),
-    field(conv, CONV_STRIDE_W),
-    field(conv, CONV_DILATION_W),
+    load<i32>(input, TENSOR_W),
+    load<i32>(conv, CONV_PAD_LEFT),
+    load<i32>(conv, CONV_PAD_RIGHT),
+    load<i32>(conv, CONV_KERNEL_W),
+    load<i32>(conv, CONV_STRIDE_W),
+    load<i32>(conv, CONV_DILATION_W),
   );
-  if (field(output, TENSOR_W) != w) fail(BAD_SHAPE, fn, field(output, TENSOR_W), w);
+  if (load<i32>(output, TENSOR_W) != w) fail(BAD_SHAPE, fn, load<i32>(output, TENSOR_W), w);
 }
 
 /** 0 ≤ y0 ≤ y1 ≤ height and 0 ≤ x0 ≤ x1 ≤ width of the output. */
 export function window(fn: i32, conv: usize, output: usize): void {
-  range(fn, field(conv, CONV_Y0), field(conv, CONV_Y0 + 4), field(output, TENSOR_H));
-  range(fn, field(conv, CONV_X0), field(conv, CONV_X0 + 4), field(output, TENSOR_W));
+  range(fn, load<i32>(conv, CONV_Y0), load<i32>(conv, CONV_Y0 + 4), load<i32>(output, TENSOR_H));
+  range(fn, load<i32>(conv, CONV_X0), load<i32>(conv, CONV_X0 + 4), load<i32>(output, TENSOR_W));
 }
 
 /** 0 ≤ first ≤ end ≤ length. */
@@ -148,20 +153,20 @@ export function products(fn: i32, count: i64): void {
 
 /** Zero points are int8. */
 export function zeroPoints(fn: i32, quant: usize): void {
-  within(fn, BAD_QUANT, field(quant, QUANT_INPUT_ZERO), -128, 127);
-  within(fn, BAD_QUANT, field(quant, QUANT_OUTPUT_ZERO), -128, 127);
+  within(fn, BAD_QUANT, load<i32>(quant, QUANT_INPUT_ZERO), -128, 127);
+  within(fn, BAD_QUANT, load<i32>(quant, QUANT_OUTPUT_ZERO), -128, 127);
 }
 
 /** Everything that requantisation to [min, max] needs; `channels` are those of the output. */
 export function requantisation(fn: i32, quant: usize, channels: i32, min: i32, max: i32): void {
-  const n = field(quant, QUANT_CHANNELS);
+  const n = load<i32>(quant, QUANT_CHANNELS);
   if (n != 1 && n != channels) fail(BAD_QUANT, fn, n, channels);
-  within(fn, BAD_QUANT, field(quant, QUANT_ROUNDING), 0, 1);
-  const lo = field(quant, QUANT_LO);
+  within(fn, BAD_QUANT, load<i32>(quant, QUANT_ROUNDING), 0, 1);
+  const lo = load<i32>(quant, QUANT_LO);
   within(fn, BAD_QUANT, lo, min, max);
-  within(fn, BAD_QUANT, field(quant, QUANT_HI), lo, max);
-  const m = <usize>field(quant, QUANT_MULTIPLIER);
-  const s = <usize>field(quant, QUANT_SHIFT);
+  within(fn, BAD_QUANT, load<i32>(quant, QUANT_HI), lo, max);
+  const m = <usize>load<i32>(quant, QUANT_MULTIPLIER);
+  const s = <usize>load<i32>(quant, QUANT_SHIFT);
   pointer(fn, m, (<u64>n) << 2, 4);
   pointer(fn, s, (<u64>n) << 2, 4);
   for (let i: usize = 0, end = (<usize>n) << 2; i < end; i += 4) {
@@ -172,9 +177,9 @@ export function requantisation(fn: i32, quant: usize, channels: i32, min: i32, m
 
 /** The caller's scratch holds `need` bytes. */
 export function scratchSize(fn: i32, scratch: usize, need: i64): void {
-  const bytes = field(scratch, SCRATCH_SIZE);
+  const bytes = load<i32>(scratch, SCRATCH_SIZE);
   if (bytes < 0 || <i64>bytes < need) fail(SCRATCH_SMALL, fn, bytes, <i32>min(need, <i64>i32.MAX_VALUE));
-  pointer(fn, <usize>field(scratch, SCRATCH_DATA), <u64>bytes, 4);
+  pointer(fn, <usize>load<i32>(scratch, SCRATCH_DATA), <u64>bytes, 4);
 }
 
 /** Element count of a flat argument: 0 … 2^30. */
@@ -202,8 +207,8 @@ export function apart(fn: i32, a: usize, aBytes: u64, b: usize, bBytes: u64): vo
 /** Bytes from a tensor's first element to its last. */
 export function tensorBytes(t: usize, elementBytes: i64): u64 {
   return <u64>(
-    ((<i64>(field(t, TENSOR_H) - 1) * field(t, TENSOR_PITCH) +
-      <i64>(field(t, TENSOR_W) * field(t, TENSOR_C))) *
+    ((<i64>(load<i32>(t, TENSOR_H) - 1) * load<i32>(t, TENSOR_PITCH) +
+      <i64>(load<i32>(t, TENSOR_W) * load<i32>(t, TENSOR_C))) *
       elementBytes)
   );
 }
@@ -211,7 +216,7 @@ export function tensorBytes(t: usize, elementBytes: i64): u64 {
 /** Bytes of OHWI weights: kernelH · kernelW · c / groups · output channels. */
 export function kernelSize(conv: usize, input: usize): i64 {
   return (
-    <i64>(field(conv, CONV_KERNEL_H) * field(conv, CONV_KERNEL_W)) *
-    (field(input, TENSOR_C) / field(conv, CONV_GROUPS))
+    <i64>(load<i32>(conv, CONV_KERNEL_H) * load<i32>(conv, CONV_KERNEL_W)) *
+    (load<i32>(input, TENSOR_C) / load<i32>(conv, CONV_GROUPS))
   );
 }

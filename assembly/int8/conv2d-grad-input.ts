@@ -15,7 +15,6 @@ import {
   CONV_X1,
   CONV_Y0,
   CONV_Y1,
-  field,
   SCRATCH_DATA,
   SCRATCH_SIZE,
   TENSOR_C,
@@ -48,37 +47,39 @@ export function conv2dGradInput(
 ): void {
   checkArguments(scratch, conv, eT, e, w, dxT, dx);
 
-  const inputChannels = field(dxT, TENSOR_C);
-  const channels = field(eT, TENSOR_C);
-  const groups = field(conv, CONV_GROUPS);
+  const inputChannels = load<i32>(dxT, TENSOR_C);
+  const channels = load<i32>(eT, TENSOR_C);
+  const groups = load<i32>(conv, CONV_GROUPS);
   const perGroup = inputChannels / groups;
   const channelsPerGroup = channels / groups;
-  const dilationW = field(conv, CONV_DILATION_W);
+  const dilationW = load<i32>(conv, CONV_DILATION_W);
   const kernelBytes = <usize>check.kernelSize(conv, dxT);
-  const rowBytes = <usize>(field(conv, CONV_KERNEL_W) * perGroup);
-  const dxPitch = field(dxT, TENSOR_PITCH);
-  const dxRowStep = (<usize>(dxPitch * field(conv, CONV_DILATION_H))) << 2;
-  const ePitch = field(eT, TENSOR_PITCH);
+  const rowBytes = <usize>(load<i32>(conv, CONV_KERNEL_W) * perGroup);
+  const dxPitch = load<i32>(dxT, TENSOR_PITCH);
+  const dxRowStep = (<usize>(dxPitch * load<i32>(conv, CONV_DILATION_H))) << 2;
+  const ePitch = load<i32>(eT, TENSOR_PITCH);
   const joined = dilationW == 1 && groups == 1;
   const tapStep = (<usize>(dilationW * inputChannels)) << 2;
-  const x1 = field(conv, CONV_X1);
-  const y1 = field(conv, CONV_Y1);
+  const x1 = load<i32>(conv, CONV_X1);
+  const y1 = load<i32>(conv, CONV_Y1);
 
-  const dxRow = (<usize>(field(dxT, TENSOR_W) * inputChannels)) << 2;
-  for (let y = 0, at = dx; y < field(dxT, TENSOR_H); ++y, at += (<usize>dxPitch) << 2)
+  const dxRow = (<usize>(load<i32>(dxT, TENSOR_W) * inputChannels)) << 2;
+  for (let y = 0, at = dx; y < load<i32>(dxT, TENSOR_H); ++y, at += (<usize>dxPitch) << 2)
     memory.fill(at, 0, dxRow);
 
-  for (let oy = field(conv, CONV_Y0); oy < y1; ++oy) {
+  for (let oy = load<i32>(conv, CONV_Y0); oy < y1; ++oy) {
     const rows = Taps.vertical(conv, dxT, oy);
     const ky0 = Taps.first(rows);
     const ky1 = Taps.end(rows);
     const top =
-      oy * field(conv, CONV_STRIDE_H) - field(conv, CONV_PAD_TOP) + ky0 * field(conv, CONV_DILATION_H);
-    for (let ox = field(conv, CONV_X0); ox < x1; ++ox) {
+      oy * load<i32>(conv, CONV_STRIDE_H) -
+      load<i32>(conv, CONV_PAD_TOP) +
+      ky0 * load<i32>(conv, CONV_DILATION_H);
+    for (let ox = load<i32>(conv, CONV_X0); ox < x1; ++ox) {
       const columns = Taps.horizontal(conv, dxT, ox);
       const kx0 = Taps.first(columns);
       const taps = Taps.end(columns) - kx0;
-      const left = ox * field(conv, CONV_STRIDE_W) - field(conv, CONV_PAD_LEFT) + kx0 * dilationW;
+      const left = ox * load<i32>(conv, CONV_STRIDE_W) - load<i32>(conv, CONV_PAD_LEFT) + kx0 * dilationW;
       const runs = joined ? 1 : taps;
       const run = <usize>(joined ? taps * inputChannels : perGroup);
       const patch = dx + ((<isize>(top * dxPitch + left * inputChannels)) << 2);
@@ -120,11 +121,12 @@ function checkArguments(
   check.tensorShape(FN, dxT);
   check.convShape(FN, conv, dxT, eT);
   check.window(FN, conv, eT);
-  const channels = field(eT, TENSOR_C);
+  const channels = load<i32>(eT, TENSOR_C);
   const kernelBytes = check.kernelSize(conv, dxT);
   check.products(
     FN,
-    <i64>(field(conv, CONV_KERNEL_H) * field(conv, CONV_KERNEL_W)) * (channels / field(conv, CONV_GROUPS)),
+    <i64>(load<i32>(conv, CONV_KERNEL_H) * load<i32>(conv, CONV_KERNEL_W)) *
+      (channels / load<i32>(conv, CONV_GROUPS)),
   );
   check.scratchSize(FN, scratch, kernelBytes << 2);
   const eBytes = check.tensorBytes(eT, 1);
@@ -133,8 +135,8 @@ function checkArguments(
   check.pointer(FN, e, eBytes, 1);
   check.pointer(FN, w, wBytes, 1);
   check.pointer(FN, dx, dxBytes, 4);
-  const scratchData = <usize>field(scratch, SCRATCH_DATA);
-  const scratchBytes = <u64>field(scratch, SCRATCH_SIZE);
+  const scratchData = <usize>load<i32>(scratch, SCRATCH_DATA);
+  const scratchBytes = <u64>load<i32>(scratch, SCRATCH_SIZE);
   check.apart(FN, dx, dxBytes, e, eBytes);
   check.apart(FN, dx, dxBytes, w, wBytes);
   check.apart(FN, dx, dxBytes, scratchData, scratchBytes);

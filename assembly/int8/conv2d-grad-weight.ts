@@ -14,7 +14,6 @@ import {
   CONV_X1,
   CONV_Y0,
   CONV_Y1,
-  field,
   QUANT_INPUT_ZERO,
   SCRATCH_DATA,
   SCRATCH_SIZE,
@@ -52,37 +51,39 @@ export function conv2dGradWeight(
 ): void {
   checkArguments(scratch, conv, quant, xT, x, eT, e, c0, c1, dw, db);
 
-  const inputChannels = field(xT, TENSOR_C);
-  const channels = field(eT, TENSOR_C);
-  const groups = field(conv, CONV_GROUPS);
+  const inputChannels = load<i32>(xT, TENSOR_C);
+  const channels = load<i32>(eT, TENSOR_C);
+  const groups = load<i32>(conv, CONV_GROUPS);
   const perGroup = inputChannels / groups;
   const channelsPerGroup = channels / groups;
-  const dilationW = field(conv, CONV_DILATION_W);
+  const dilationW = load<i32>(conv, CONV_DILATION_W);
   const kernelSize = <usize>check.kernelSize(conv, xT);
-  const rowStep = (<usize>(field(conv, CONV_KERNEL_W) * perGroup)) << 2;
-  const xPitch = field(xT, TENSOR_PITCH);
-  const xRowStep = <usize>(xPitch * field(conv, CONV_DILATION_H));
-  const ePitch = field(eT, TENSOR_PITCH);
-  const zero = field(quant, QUANT_INPUT_ZERO);
+  const rowStep = (<usize>(load<i32>(conv, CONV_KERNEL_W) * perGroup)) << 2;
+  const xPitch = load<i32>(xT, TENSOR_PITCH);
+  const xRowStep = <usize>(xPitch * load<i32>(conv, CONV_DILATION_H));
+  const ePitch = load<i32>(eT, TENSOR_PITCH);
+  const zero = load<i32>(quant, QUANT_INPUT_ZERO);
   const joined = dilationW == 1 && groups == 1;
   const tapBytes = <usize>(dilationW * inputChannels);
-  const x1 = field(conv, CONV_X1);
-  const y1 = field(conv, CONV_Y1);
+  const x1 = load<i32>(conv, CONV_X1);
+  const y1 = load<i32>(conv, CONV_Y1);
 
   memory.fill(dw, 0, (<usize>(c1 - c0) * kernelSize) << 2);
   if (db) memory.fill(db, 0, (<usize>(c1 - c0)) << 2);
 
-  for (let oy = field(conv, CONV_Y0); oy < y1; ++oy) {
+  for (let oy = load<i32>(conv, CONV_Y0); oy < y1; ++oy) {
     const rows = Taps.vertical(conv, xT, oy);
     const ky0 = Taps.first(rows);
     const ky1 = Taps.end(rows);
     const top =
-      oy * field(conv, CONV_STRIDE_H) - field(conv, CONV_PAD_TOP) + ky0 * field(conv, CONV_DILATION_H);
-    for (let ox = field(conv, CONV_X0); ox < x1; ++ox) {
+      oy * load<i32>(conv, CONV_STRIDE_H) -
+      load<i32>(conv, CONV_PAD_TOP) +
+      ky0 * load<i32>(conv, CONV_DILATION_H);
+    for (let ox = load<i32>(conv, CONV_X0); ox < x1; ++ox) {
       const columns = Taps.horizontal(conv, xT, ox);
       const kx0 = Taps.first(columns);
       const taps = Taps.end(columns) - kx0;
-      const left = ox * field(conv, CONV_STRIDE_W) - field(conv, CONV_PAD_LEFT) + kx0 * dilationW;
+      const left = ox * load<i32>(conv, CONV_STRIDE_W) - load<i32>(conv, CONV_PAD_LEFT) + kx0 * dilationW;
       const runs = joined ? 1 : taps;
       const run = <usize>(joined ? taps * inputChannels : perGroup);
       const patch = x + <isize>(top * xPitch + left * inputChannels);
@@ -139,10 +140,11 @@ function checkArguments(
   check.tensorShape(FN, eT);
   check.convShape(FN, conv, xT, eT);
   check.window(FN, conv, eT);
-  check.range(FN, c0, c1, field(eT, TENSOR_C));
+  check.range(FN, c0, c1, load<i32>(eT, TENSOR_C));
   check.products(
     FN,
-    <i64>(field(conv, CONV_Y1) - field(conv, CONV_Y0)) * <i64>(field(conv, CONV_X1) - field(conv, CONV_X0)),
+    <i64>(load<i32>(conv, CONV_Y1) - load<i32>(conv, CONV_Y0)) *
+      <i64>(load<i32>(conv, CONV_X1) - load<i32>(conv, CONV_X0)),
   );
   check.zeroPoints(FN, quant);
   const kernelSize = check.kernelSize(conv, xT);
@@ -155,8 +157,8 @@ function checkArguments(
   check.pointer(FN, e, eBytes, 1);
   check.pointer(FN, dw, dwBytes, 4);
   check.pointer(FN, db, dbBytes, 4);
-  const scratchData = <usize>field(scratch, SCRATCH_DATA);
-  const scratchBytes = <u64>field(scratch, SCRATCH_SIZE);
+  const scratchData = <usize>load<i32>(scratch, SCRATCH_DATA);
+  const scratchBytes = <u64>load<i32>(scratch, SCRATCH_SIZE);
   check.apart(FN, dw, dwBytes, x, xBytes);
   check.apart(FN, dw, dwBytes, e, eBytes);
   check.apart(FN, dw, dwBytes, db, dbBytes);

@@ -6,7 +6,7 @@ import * as check from "./check";
 import { conv2dGradWeight } from "./conv2d-grad-weight";
 import { sgdUpdate32 } from "./requantize32";
 import { sgdUpdate } from "./sgd-update";
-import { field, TENSOR_C } from "./structs";
+import { TENSOR_C } from "./structs";
 
 const FN: i32 = 14;
 
@@ -45,7 +45,7 @@ export function conv2dLearn(
   if (!weightQuant && !biasQuant) fail(BAD_QUANT, FN, 0, 1);
   const fanIn = <i32>min(check.kernelSize(conv, xT), <i64>check.MAX_COUNT);
   if (elements <= fanIn) fail(SCRATCH_SMALL, FN, elements, fanIn + 1);
-  const channels = field(eT, TENSOR_C);
+  const channels = load<i32>(eT, TENSOR_C);
   const atOnce = elements / (fanIn + 1);
   let clamped = 0;
   for (let c0 = 0; c0 < channels; c0 += atOnce) {

@@ -15,7 +15,6 @@ import {
   CONV_X1,
   CONV_Y0,
   CONV_Y1,
-  field,
   QUANT_CHANNELS,
   QUANT_HI,
   QUANT_INPUT_ZERO,
@@ -84,44 +83,46 @@ export function conv2d(
 ): void {
   const multiplier = checkArguments(scratch, conv, quant, xT, x, w, bias, yT, y);
 
-  const inputChannels = field(xT, TENSOR_C);
-  const channels = field(yT, TENSOR_C);
-  const groups = field(conv, CONV_GROUPS);
+  const inputChannels = load<i32>(xT, TENSOR_C);
+  const channels = load<i32>(yT, TENSOR_C);
+  const groups = load<i32>(conv, CONV_GROUPS);
   const perGroup = inputChannels / groups;
   const channelsPerGroup = channels / groups;
-  const kernelW = field(conv, CONV_KERNEL_W);
-  const dilationW = field(conv, CONV_DILATION_W);
+  const kernelW = load<i32>(conv, CONV_KERNEL_W);
+  const dilationW = load<i32>(conv, CONV_DILATION_W);
   const kernelBytes = <usize>check.kernelSize(conv, xT);
   const rowBytes = <usize>(kernelW * perGroup);
-  const xPitch = field(xT, TENSOR_PITCH);
-  const xRowStep = <usize>(xPitch * field(conv, CONV_DILATION_H));
-  const zero = field(quant, QUANT_INPUT_ZERO);
-  const outputZero = field(quant, QUANT_OUTPUT_ZERO);
-  const lo = field(quant, QUANT_LO);
-  const hi = field(quant, QUANT_HI);
-  const shift = <usize>field(quant, QUANT_SHIFT);
-  const perChannel: usize = field(quant, QUANT_CHANNELS) == 1 ? 0 : 4;
-  const random = field(quant, QUANT_ROUNDING);
-  const key = field(quant, QUANT_KEY);
-  const yPitch = field(yT, TENSOR_PITCH);
-  const width = field(yT, TENSOR_W);
+  const xPitch = load<i32>(xT, TENSOR_PITCH);
+  const xRowStep = <usize>(xPitch * load<i32>(conv, CONV_DILATION_H));
+  const zero = load<i32>(quant, QUANT_INPUT_ZERO);
+  const outputZero = load<i32>(quant, QUANT_OUTPUT_ZERO);
+  const lo = load<i32>(quant, QUANT_LO);
+  const hi = load<i32>(quant, QUANT_HI);
+  const shift = <usize>load<i32>(quant, QUANT_SHIFT);
+  const perChannel: usize = load<i32>(quant, QUANT_CHANNELS) == 1 ? 0 : 4;
+  const random = load<i32>(quant, QUANT_ROUNDING);
+  const key = load<i32>(quant, QUANT_KEY);
+  const yPitch = load<i32>(yT, TENSOR_PITCH);
+  const width = load<i32>(yT, TENSOR_W);
   // one run of bytes per kernel row where the taps of a row are neighbours, else one run per tap
   const joined = dilationW == 1 && groups == 1;
   const tapBytes = <usize>(dilationW * inputChannels);
-  const x1 = field(conv, CONV_X1);
-  const y1 = field(conv, CONV_Y1);
+  const x1 = load<i32>(conv, CONV_X1);
+  const y1 = load<i32>(conv, CONV_Y1);
 
-  for (let oy = field(conv, CONV_Y0); oy < y1; ++oy) {
+  for (let oy = load<i32>(conv, CONV_Y0); oy < y1; ++oy) {
     const rows = Taps.vertical(conv, xT, oy);
     const ky0 = Taps.first(rows);
     const ky1 = Taps.end(rows);
     const top =
-      oy * field(conv, CONV_STRIDE_H) - field(conv, CONV_PAD_TOP) + ky0 * field(conv, CONV_DILATION_H);
-    for (let ox = field(conv, CONV_X0); ox < x1; ++ox) {
+      oy * load<i32>(conv, CONV_STRIDE_H) -
+      load<i32>(conv, CONV_PAD_TOP) +
+      ky0 * load<i32>(conv, CONV_DILATION_H);
+    for (let ox = load<i32>(conv, CONV_X0); ox < x1; ++ox) {
       const columns = Taps.horizontal(conv, xT, ox);
       const kx0 = Taps.first(columns);
       const taps = Taps.end(columns) - kx0;
-      const left = ox * field(conv, CONV_STRIDE_W) - field(conv, CONV_PAD_LEFT) + kx0 * dilationW;
+      const left = ox * load<i32>(conv, CONV_STRIDE_W) - load<i32>(conv, CONV_PAD_LEFT) + kx0 * dilationW;
       const runs = joined ? 1 : taps;
       const runBytes = <usize>(joined ? taps * inputChannels : perGroup);
       const patch = x + <isize>(top * xPitch + left * inputChannels);
@@ -179,8 +180,8 @@ function checkArguments(
   const kernelBytes = check.kernelSize(conv, xT);
   check.products(FN, kernelBytes);
   check.zeroPoints(FN, quant);
-  const channels = field(yT, TENSOR_C);
-  const multiplier = <usize>field(quant, QUANT_MULTIPLIER);
+  const channels = load<i32>(yT, TENSOR_C);
+  const multiplier = <usize>load<i32>(quant, QUANT_MULTIPLIER);
   if (multiplier) check.requantisation(FN, quant, channels, -128, 127);
   check.scratchSize(FN, scratch, kernelBytes << 2);
   const xBytes = check.tensorBytes(xT, 1);
@@ -191,8 +192,8 @@ function checkArguments(
   check.pointer(FN, w, wBytes, 1);
   check.pointer(FN, bias, biasBytes, 4);
   check.pointer(FN, y, yBytes, multiplier ? 1 : 4);
-  const scratchData = <usize>field(scratch, SCRATCH_DATA);
-  const scratchBytes = <u64>field(scratch, SCRATCH_SIZE);
+  const scratchData = <usize>load<i32>(scratch, SCRATCH_DATA);
+  const scratchBytes = <u64>load<i32>(scratch, SCRATCH_SIZE);
   check.apart(FN, y, yBytes, x, xBytes);
   check.apart(FN, y, yBytes, w, wBytes);
   check.apart(FN, y, yBytes, bias, biasBytes);

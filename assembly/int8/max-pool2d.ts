@@ -11,7 +11,6 @@ import {
   CONV_X1,
   CONV_Y0,
   CONV_Y1,
-  field,
   TENSOR_C,
   TENSOR_H,
   TENSOR_PITCH,
@@ -26,14 +25,14 @@ import { Taps } from "./taps";
  * nothing but padding. "First" in row order: forward and backward agree on it.
  */
 function argMax(conv: usize, xT: usize, x: usize, rows: i32, columns: i32, top: i32, left: i32, c: i32): i32 {
-  const pitch = field(xT, TENSOR_PITCH);
-  const channels = field(xT, TENSOR_C);
+  const pitch = load<i32>(xT, TENSOR_PITCH);
+  const channels = load<i32>(xT, TENSOR_C);
   let best = -1;
   let most = -129;
   for (let ky = Taps.first(rows); ky < Taps.end(rows); ++ky) {
-    const row = (top + ky * field(conv, CONV_DILATION_H)) * pitch + c;
+    const row = (top + ky * load<i32>(conv, CONV_DILATION_H)) * pitch + c;
     for (let kx = Taps.first(columns); kx < Taps.end(columns); ++kx) {
-      const at = row + (left + kx * field(conv, CONV_DILATION_W)) * channels;
+      const at = row + (left + kx * load<i32>(conv, CONV_DILATION_W)) * channels;
       const v = <i32>load<i8>(x + <usize>at);
       if (v > most) {
         most = v;
@@ -48,8 +47,8 @@ function checkPool(fn: i32, conv: usize, xT: usize, yT: usize): void {
   check.tensorShape(fn, xT);
   check.tensorShape(fn, yT);
   check.convShape(fn, conv, xT, yT);
-  if (field(yT, TENSOR_C) != field(xT, TENSOR_C))
-    fail(BAD_SHAPE, fn, field(yT, TENSOR_C), field(xT, TENSOR_C));
+  if (load<i32>(yT, TENSOR_C) != load<i32>(xT, TENSOR_C))
+    fail(BAD_SHAPE, fn, load<i32>(yT, TENSOR_C), load<i32>(xT, TENSOR_C));
   check.window(fn, conv, yT);
 }
 
@@ -70,16 +69,16 @@ export function maxPool2d(conv: usize, xT: usize, x: usize, yT: usize, y: usize)
   check.pointer(8, y, yBytes, 1);
   check.apart(8, y, yBytes, x, xBytes);
 
-  const channels = field(yT, TENSOR_C);
-  const y1 = field(conv, CONV_Y1);
-  const x1 = field(conv, CONV_X1);
-  for (let oy = field(conv, CONV_Y0); oy < y1; ++oy) {
+  const channels = load<i32>(yT, TENSOR_C);
+  const y1 = load<i32>(conv, CONV_Y1);
+  const x1 = load<i32>(conv, CONV_X1);
+  for (let oy = load<i32>(conv, CONV_Y0); oy < y1; ++oy) {
     const rows = Taps.vertical(conv, xT, oy);
-    const top = oy * field(conv, CONV_STRIDE_H) - field(conv, CONV_PAD_TOP);
-    for (let ox = field(conv, CONV_X0); ox < x1; ++ox) {
+    const top = oy * load<i32>(conv, CONV_STRIDE_H) - load<i32>(conv, CONV_PAD_TOP);
+    for (let ox = load<i32>(conv, CONV_X0); ox < x1; ++ox) {
       const columns = Taps.horizontal(conv, xT, ox);
-      const left = ox * field(conv, CONV_STRIDE_W) - field(conv, CONV_PAD_LEFT);
-      const to = y + <usize>(oy * field(yT, TENSOR_PITCH) + ox * channels);
+      const left = ox * load<i32>(conv, CONV_STRIDE_W) - load<i32>(conv, CONV_PAD_LEFT);
+      const to = y + <usize>(oy * load<i32>(yT, TENSOR_PITCH) + ox * channels);
       for (let c = 0; c < channels; ++c) {
         const at = argMax(conv, xT, x, rows, columns, top, left, c);
         store<i8>(to + <usize>c, at < 0 ? -128 : load<i8>(x + <usize>at));
@@ -110,7 +109,8 @@ export function maxPool2dGrad(
   checkPool(9, conv, xT, eT);
   check.tensorShape(9, dxT);
   for (let at = TENSOR_H; at <= TENSOR_C; at += 4) {
-    if (field(dxT, at) != field(xT, at)) fail(BAD_SHAPE, 9, field(dxT, at), field(xT, at));
+    if (load<i32>(dxT + at) != load<i32>(xT + at))
+      fail(BAD_SHAPE, 9, load<i32>(dxT + at), load<i32>(xT + at));
   }
   const xBytes = check.tensorBytes(xT, 1);
   const eBytes = check.tensorBytes(eT, 1);
@@ -121,21 +121,22 @@ export function maxPool2dGrad(
   check.apart(9, dx, dxBytes, x, xBytes);
   check.apart(9, dx, dxBytes, e, eBytes);
 
-  const channels = field(eT, TENSOR_C);
-  const pitch = field(xT, TENSOR_PITCH);
-  const dxPitch = field(dxT, TENSOR_PITCH);
-  const rowBytes = <usize>(field(dxT, TENSOR_W) * channels);
-  for (let row = 0, at = dx; row < field(dxT, TENSOR_H); ++row, at += dxPitch) memory.fill(at, 0, rowBytes);
+  const channels = load<i32>(eT, TENSOR_C);
+  const pitch = load<i32>(xT, TENSOR_PITCH);
+  const dxPitch = load<i32>(dxT, TENSOR_PITCH);
+  const rowBytes = <usize>(load<i32>(dxT, TENSOR_W) * channels);
+  for (let row = 0, at = dx; row < load<i32>(dxT, TENSOR_H); ++row, at += dxPitch)
+    memory.fill(at, 0, rowBytes);
 
-  const y1 = field(conv, CONV_Y1);
-  const x1 = field(conv, CONV_X1);
-  for (let oy = field(conv, CONV_Y0); oy < y1; ++oy) {
+  const y1 = load<i32>(conv, CONV_Y1);
+  const x1 = load<i32>(conv, CONV_X1);
+  for (let oy = load<i32>(conv, CONV_Y0); oy < y1; ++oy) {
     const rows = Taps.vertical(conv, xT, oy);
-    const top = oy * field(conv, CONV_STRIDE_H) - field(conv, CONV_PAD_TOP);
-    for (let ox = field(conv, CONV_X0); ox < x1; ++ox) {
+    const top = oy * load<i32>(conv, CONV_STRIDE_H) - load<i32>(conv, CONV_PAD_TOP);
+    for (let ox = load<i32>(conv, CONV_X0); ox < x1; ++ox) {
       const columns = Taps.horizontal(conv, xT, ox);
-      const left = ox * field(conv, CONV_STRIDE_W) - field(conv, CONV_PAD_LEFT);
-      const from = e + <usize>(oy * field(eT, TENSOR_PITCH) + ox * channels);
+      const left = ox * load<i32>(conv, CONV_STRIDE_W) - load<i32>(conv, CONV_PAD_LEFT);
+      const from = e + <usize>(oy * load<i32>(eT, TENSOR_PITCH) + ox * channels);
       for (let c = 0; c < channels; ++c) {
         const error = <i32>load<i8>(from + <usize>c);
         if (!error) continue;

@@ -2,7 +2,6 @@
 import * as check from "./check";
 import { nearest, requantizeValue, stochastic } from "./requantize-value";
 import {
-  field,
   QUANT_HI,
   QUANT_KEY,
   QUANT_LO,
@@ -27,13 +26,13 @@ export function requantize(quant: usize, x: usize, n: i32, first: i32, y: usize)
   check.pointer(6, y, <u64>n, 1);
   check.apart(6, y, <u64>n, x, (<u64>n) << 2);
 
-  const m = load<i32>(<usize>field(quant, QUANT_MULTIPLIER));
-  const s = load<i32>(<usize>field(quant, QUANT_SHIFT));
-  const zero = field(quant, QUANT_OUTPUT_ZERO);
-  const lo = field(quant, QUANT_LO);
-  const hi = field(quant, QUANT_HI);
-  const random = field(quant, QUANT_ROUNDING);
-  const key = field(quant, QUANT_KEY);
+  const m = load<i32>(<usize>load<i32>(quant, QUANT_MULTIPLIER));
+  const s = load<i32>(<usize>load<i32>(quant, QUANT_SHIFT));
+  const zero = load<i32>(quant, QUANT_OUTPUT_ZERO);
+  const lo = load<i32>(quant, QUANT_LO);
+  const hi = load<i32>(quant, QUANT_HI);
+  const random = load<i32>(quant, QUANT_ROUNDING);
+  const key = load<i32>(quant, QUANT_KEY);
   let r = nearest(s);
   for (let i = 0; i < n; ++i) {
     if (random) r = stochastic(s, key, first + i);

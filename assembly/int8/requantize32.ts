@@ -1,15 +1,7 @@
 // Intrinsics 12 and 13: int32 → int32 requantisation, for biases.
 import * as check from "./check";
 import { nearest, requantizeValue, stochastic } from "./requantize-value";
-import {
-  field,
-  QUANT_HI,
-  QUANT_KEY,
-  QUANT_LO,
-  QUANT_MULTIPLIER,
-  QUANT_ROUNDING,
-  QUANT_SHIFT,
-} from "./structs";
+import { QUANT_HI, QUANT_KEY, QUANT_LO, QUANT_MULTIPLIER, QUANT_ROUNDING, QUANT_SHIFT } from "./structs";
 
 /** Biases lie in ±2^30: that leaves accumulators 2^30 for products, and a difference of two fits i32. */
 export const BIAS_MAX: i32 = 1 << 30;
@@ -27,17 +19,19 @@ function checkArguments(fn: i32, quant: usize, x: usize, n: i32, y: usize): void
 
 /** Requantised x[i]; the draws are those of element first + i. Zero points are not used. */
 function value(quant: usize, x: usize, i: i32, first: i32): i32 {
-  const s = load<i32>(<usize>field(quant, QUANT_SHIFT));
-  const r = field(quant, QUANT_ROUNDING) ? stochastic(s, field(quant, QUANT_KEY), first + i) : nearest(s);
-  const m = load<i32>(<usize>field(quant, QUANT_MULTIPLIER));
+  const s = load<i32>(<usize>load<i32>(quant, QUANT_SHIFT));
+  const r = load<i32>(quant, QUANT_ROUNDING)
+    ? stochastic(s, load<i32>(quant, QUANT_KEY), first + i)
+    : nearest(s);
+  const m = load<i32>(<usize>load<i32>(quant, QUANT_MULTIPLIER));
   return requantizeValue(
     load<i32>(x + ((<usize>i) << 2)),
     m,
     s,
     r,
     0,
-    field(quant, QUANT_LO),
-    field(quant, QUANT_HI),
+    load<i32>(quant, QUANT_LO),
+    load<i32>(quant, QUANT_HI),
   );
 }
 
@@ -50,8 +44,8 @@ export function requantize32(quant: usize, x: usize, n: i32, first: i32, y: usiz
 /** y[i] = clamp(y[i] − requantise(x[i]), lo, hi): SGD on int32 biases. */
 export function sgdUpdate32(quant: usize, x: usize, n: i32, first: i32, y: usize): void {
   checkArguments(13, quant, x, n, y);
-  const lo = field(quant, QUANT_LO);
-  const hi = field(quant, QUANT_HI);
+  const lo = load<i32>(quant, QUANT_LO);
+  const hi = load<i32>(quant, QUANT_HI);
   for (let i = 0; i < n; ++i) {
     const at = y + ((<usize>i) << 2);
     // whatever y held before, its distance from a value of ±2^30 is taken in 64 bits

@@ -1,15 +1,7 @@
 // Intrinsic 7: plain SGD on int16 master weights; the INT8 weight is the master's rounded top byte.
 import * as check from "./check";
 import { nearest, requantizeValue, stochastic } from "./requantize-value";
-import {
-  field,
-  QUANT_HI,
-  QUANT_KEY,
-  QUANT_LO,
-  QUANT_MULTIPLIER,
-  QUANT_ROUNDING,
-  QUANT_SHIFT,
-} from "./structs";
+import { QUANT_HI, QUANT_KEY, QUANT_LO, QUANT_MULTIPLIER, QUANT_ROUNDING, QUANT_SHIFT } from "./structs";
 
 /** Masters lie in ±32,512 = ±127·256, so that the rounded top byte lies in ±127. */
 export const MASTER_MAX: i32 = 32512;
@@ -42,12 +34,12 @@ export function sgdUpdate(quant: usize, dw: usize, n: i32, first: i32, w16: usiz
   check.apart(7, w16, (<u64>n) << 1, w8, <u64>n);
   check.apart(7, w8, <u64>n, dw, (<u64>n) << 2);
 
-  const m = load<i32>(<usize>field(quant, QUANT_MULTIPLIER));
-  const s = load<i32>(<usize>field(quant, QUANT_SHIFT));
-  const lo = field(quant, QUANT_LO);
-  const hi = field(quant, QUANT_HI);
-  const random = field(quant, QUANT_ROUNDING);
-  const key = field(quant, QUANT_KEY);
+  const m = load<i32>(<usize>load<i32>(quant, QUANT_MULTIPLIER));
+  const s = load<i32>(<usize>load<i32>(quant, QUANT_SHIFT));
+  const lo = load<i32>(quant, QUANT_LO);
+  const hi = load<i32>(quant, QUANT_HI);
+  const random = load<i32>(quant, QUANT_ROUNDING);
+  const key = load<i32>(quant, QUANT_KEY);
   let clamped = 0;
   let r = nearest(s);
   for (let i = 0; i < n; ++i) {

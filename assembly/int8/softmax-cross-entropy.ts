@@ -2,7 +2,7 @@
 import { BAD_SHAPE } from "../device/errors";
 import * as check from "./check";
 import { nearest, requantizeValue } from "./requantize-value";
-import { field, QUANT_MULTIPLIER, QUANT_SHIFT } from "./structs";
+import { QUANT_MULTIPLIER, QUANT_SHIFT } from "./structs";
 
 const FN: i32 = 17;
 /** ln 2 in Q16. */
@@ -74,8 +74,8 @@ export function softmaxCrossEntropy(quant: usize, logits: usize, n: i32, label: 
   const end = logits + ((<usize>n) << 2);
   let most = i32.MIN_VALUE;
   for (let at = logits; at < end; at += 4) most = max(most, load<i32>(at));
-  const m = load<i32>(<usize>field(quant, QUANT_MULTIPLIER));
-  const s = load<i32>(<usize>field(quant, QUANT_SHIFT));
+  const m = load<i32>(<usize>load<i32>(quant, QUANT_MULTIPLIER));
+  const s = load<i32>(<usize>load<i32>(quant, QUANT_SHIFT));
   const r = nearest(s);
   let sum: u64 = 0;
   let labelled: i32 = 0;

@@ -39,9 +39,17 @@ export const SCRATCH_BYTES: i32 = 12;
 export const SCRATCH_DATA: usize = 4;
 export const SCRATCH_SIZE: usize = 8;
 
-// @ts-ignore: decorator
-@inline
-/** Field of a struct. */
-export function field(struct: usize, offset: usize): i32 {
-  return load<i32>(struct + offset);
+/** Elements of a [h, w, c] tensor. */
+export function elements(t: usize): i32 {
+  return load<i32>(t, TENSOR_H) * load<i32>(t, TENSOR_W) * load<i32>(t, TENSOR_C);
+}
+
+/** Fills a tensor struct for a [h, w, c] array without gaps; returns it. */
+export function tensorOf(t: usize, h: i32, w: i32, c: i32): usize {
+  store<i32>(t, TENSOR_BYTES);
+  store<i32>(t, h, TENSOR_H);
+  store<i32>(t, w, TENSOR_W);
+  store<i32>(t, c, TENSOR_C);
+  store<i32>(t, w * c, TENSOR_PITCH);
+  return t;
 }

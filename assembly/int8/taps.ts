@@ -9,7 +9,6 @@ import {
   CONV_PAD_TOP,
   CONV_STRIDE_H,
   CONV_STRIDE_W,
-  field,
   TENSOR_H,
   TENSOR_W,
 } from "./structs";
@@ -17,14 +16,24 @@ import {
 export namespace Taps {
   /** Taps [first, end) of the kernel for output row oy, packed as first | end << 16 (kernels reach 1,024). */
   export function vertical(conv: usize, input: usize, oy: i32): i32 {
-    const origin = oy * field(conv, CONV_STRIDE_H) - field(conv, CONV_PAD_TOP);
-    return inside(origin, field(conv, CONV_DILATION_H), field(conv, CONV_KERNEL_H), field(input, TENSOR_H));
+    const origin = oy * load<i32>(conv, CONV_STRIDE_H) - load<i32>(conv, CONV_PAD_TOP);
+    return inside(
+      origin,
+      load<i32>(conv, CONV_DILATION_H),
+      load<i32>(conv, CONV_KERNEL_H),
+      load<i32>(input, TENSOR_H),
+    );
   }
 
   /** Taps [first, end) of the kernel for output column ox. */
   export function horizontal(conv: usize, input: usize, ox: i32): i32 {
-    const origin = ox * field(conv, CONV_STRIDE_W) - field(conv, CONV_PAD_LEFT);
-    return inside(origin, field(conv, CONV_DILATION_W), field(conv, CONV_KERNEL_W), field(input, TENSOR_W));
+    const origin = ox * load<i32>(conv, CONV_STRIDE_W) - load<i32>(conv, CONV_PAD_LEFT);
+    return inside(
+      origin,
+      load<i32>(conv, CONV_DILATION_W),
+      load<i32>(conv, CONV_KERNEL_W),
+      load<i32>(input, TENSOR_W),
+    );
   }
 
   // @ts-ignore: decorator

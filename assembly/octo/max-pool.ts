@@ -1,45 +1,31 @@
 // Max pooling layer.
-import { allocate } from "../device/arena";
 import * as int8 from "../int8/intrinsics";
-import { Layer, MAX_POOL, tensorOf, windowLength, windowOf } from "./layer";
-import { Trainer } from "./trainer";
+import * as back from "./backward";
+import { create, Layer, MAX_POOL } from "./layer";
+import { Window } from "./window";
 
-export class MaxPool extends Layer {
-  private conv: usize = 0;
-
-  constructor(
-    private pool: i32,
-    private stride: i32,
-  ) {
-    super(MAX_POOL);
-  }
-
-  infer(input: Layer): void {
-    this.h = windowLength(input.h, this.pool, this.stride, 0);
-    this.w = windowLength(input.w, this.pool, this.stride, 0);
+export class MaxPool extends Window {
+  place(input: Layer): void {
     this.c = input.c;
-    if (!this.h || !this.w) this.refuse(this.pool, min(input.h, input.w));
-  }
-
-  reserve(state: usize, input: Layer): void {
-    this.tensor = tensorOf(this.h, this.w, this.c);
-    this.conv = windowOf(this.pool, this.stride, 0, this.h, this.w);
-    this.y = allocate(this.size);
-    this.scale = input.scale;
+    this.slide(changetype<usize>(input));
   }
 
   forward(input: Layer): void {
-    int8.maxPool2d(this.conv, input.tensor, input.y, this.tensor, this.y);
+    this.scale = input.scale;
+    int8.maxPool2d(this.conv, changetype<usize>(input), input.data, changetype<usize>(this), this.data);
   }
 
-  backward(input: Layer, trainer: Trainer): void {
-    const to = trainer.spare;
-    int8.maxPool2dGrad(this.conv, input.tensor, input.y, this.tensor, trainer.error, input.tensor, to);
-    trainer.swap();
+  backward(input: Layer): void {
+    const xT = changetype<usize>(input);
+    int8.maxPool2dGrad(this.conv, xT, input.data, changetype<usize>(this), back.error, xT, back.spare);
+    back.swap();
   }
 }
 
 /** Max pooling over squares; strides default to the pool's size. */
 export function maxPool(poolSize: i32, strides: i32 = 0): Layer {
-  return new MaxPool(poolSize, strides ? strides : poolSize);
+  const layer = create<MaxPool>();
+  layer.kind = MAX_POOL;
+  layer.set(poolSize, strides ? strides : poolSize, 0);
+  return layer;
 }

@@ -1,47 +1,43 @@
 // Real numbers as mantissa and exponent: the scales of tensors (Octo §3.1, per-tensor quantisation), without floats.
 
-/** Value m·2^e with m in [2^30, 2^31): 31 significant bits. Zero does not occur: scales are positive. */
-@unmanaged
-export class Scale {
-  m: i32;
-  e: i32;
+/**
+ * m·2^e with m in [2^30, 2^31), 31 significant bits: the mantissa is the low word, the exponent the high one. A value of its
+ * own, so that it needs no memory. Positive; 0 stands for "nothing".
+ */
+export type Scale = i64;
 
-  /** value·2^e; the bits past 31 are cut off. A value of 0 becomes the smallest that rounding ever sees. */
-  set(value: u64, e: i32): Scale {
-    const bits = 64 - <i32>clz(value | 1);
-    this.m = <i32>(bits > 31 ? value >> (bits - 31) : (value | 1) << (31 - bits));
-    this.e = e + bits - 31;
-    return this;
-  }
+/** value·2^e; bits past 31 are cut off. The lowest bit of `value` counts as set, so that 0 becomes the smallest scale. */
+export function scaleOf(value: u64, e: i32): Scale {
+  value |= 1;
+  const zeros = clz(value);
+  return <i64>((value << zeros) >> 33) | ((<i64>(e + 33 - <i32>zeros)) << 32);
+}
 
-  copy(from: Scale): Scale {
-    this.m = from.m;
-    this.e = from.e;
-    return this;
-  }
+/** Both mantissas are below 2^31: the product fits u64. */
+export function multiply(a: Scale, b: Scale): Scale {
+  return scaleOf(mantissa(a) * mantissa(b), exponent(a) + exponent(b));
+}
 
-  /** Both mantissas are below 2^31: the product fits u64. */
-  multiply(by: Scale): Scale {
-    return this.set(<u64>this.m * <u64>by.m, this.e + by.e);
-  }
+/** (m << 32) < 2^63; the quotient has 32 or 33 bits. */
+export function divide(a: Scale, b: Scale): Scale {
+  return scaleOf((mantissa(a) << 32) / mantissa(b), exponent(a) - exponent(b) - 32);
+}
 
-  /** (m << 32) < 2^63; the quotient has 32 or 33 bits. */
-  divide(by: Scale): Scale {
-    return this.set(((<u64>this.m) << 32) / <u64>by.m, this.e - by.e - 32);
-  }
+// @ts-ignore: decorator
+@inline
+/** scale·2^n. */
+export function times2(scale: Scale, n: i32): Scale {
+  return scale + ((<i64>n) << 32);
+}
 
-  /** Whether requantisation can express the factor: 1 ≤ s ≤ 62 for s = −e. Below it nothing would ever move. */
-  get vanishes(): bool {
-    return this.e < -62;
-  }
+// @ts-ignore: decorator
+@inline
+export function mantissa(scale: Scale): u64 {
+  return <u64>(<u32>scale);
+}
 
-  /** Mantissa for requantisation; a factor past the largest saturates. */
-  get multiplier(): i32 {
-    return this.e > -1 ? i32.MAX_VALUE : this.m;
-  }
-
-  /** Shift for requantisation, 1 … 62. */
-  get shift(): i32 {
-    return min(max(-this.e, 1), 62);
-  }
+// @ts-ignore: decorator
+@inline
+export function exponent(scale: Scale): i32 {
+  return <i32>(scale >> 32);
 }

@@ -1,72 +1,77 @@
-// Buffers that layers share, because only one of them works at a time: the quantisation and scratch structs, and an
-// int32 workspace for gradients. Sizes are collected while the model is planned.
+// What layers share, because only one of them works at a time: quantisation and scratch structs (docs/abi.md), and an int32
+// workspace. Sizes are collected while the model is laid out.
 import { allocate } from "../device/arena";
-import { QUANT_BYTES, SCRATCH_BYTES } from "../int8/structs";
-import { Scale } from "./scale";
+import {
+  QUANT_BYTES,
+  QUANT_CHANNELS,
+  QUANT_HI,
+  QUANT_KEY,
+  QUANT_LO,
+  QUANT_MULTIPLIER,
+  QUANT_ROUNDING,
+  QUANT_SHIFT,
+  SCRATCH_BYTES,
+  SCRATCH_DATA,
+  SCRATCH_SIZE,
+} from "../int8/structs";
+import { key } from "./checkpoint";
+import { exponent, Scale } from "./scale";
 
-let scratchNeed: i32 = 0;
-let gradientNeed: i32 = 0;
-
-/** Quantisation struct; its one multiplier and one shift follow it. */
-export let quant: usize = 0;
+/** Quantisation struct; its one multiplier and its one shift follow it. */
+export const QUANT: usize = memory.data(48, 4);
 /** A second one, for biases. */
-export let biasQuant: usize = 0;
-export let scratch: usize = 0;
-/** int32 workspace and how many elements it holds. */
+export const BIAS_QUANT: usize = memory.data(48, 4);
+export const SCRATCH: usize = memory.data(12, 4);
+/** int32 workspace of a training step, and how many elements it holds. */
 export let gradients: usize = 0;
 export let gradientCount: i32 = 0;
-/** Factor under construction. */
-export let factor: Scale = changetype<Scale>(0);
 
 /** A convolution needs scratch bytes (docs/abi.md) … */
 export function needScratch(bytes: i32): void {
-  scratchNeed = max(scratchNeed, bytes);
+  store<i32>(SCRATCH, max(load<i32>(SCRATCH, SCRATCH_SIZE), bytes), SCRATCH_SIZE);
 }
 
 /** … and, to learn, int32 elements. */
 export function needGradients(elements: i32): void {
-  gradientNeed = max(gradientNeed, elements);
+  gradientCount = max(gradientCount, elements);
 }
 
-/** A quantisation struct with its one multiplier and one shift behind it. */
-function quantOf(): usize {
-  const quant = allocate(QUANT_BYTES + 8);
+/** Allocates what was needed. */
+export function reserveScratch(): void {
+  store<i32>(SCRATCH, SCRATCH_BYTES);
+  store<i32>(SCRATCH, <i32>allocate(load<i32>(SCRATCH, SCRATCH_SIZE)), SCRATCH_DATA);
+}
+
+export function reserveGradients(): void {
+  gradients = allocate((<usize>gradientCount) << 2);
+}
+
+/** The largest factor that requantisation can express, just below 1. */
+const LARGEST: Scale = ((<i64>-1) << 32) | i32.MAX_VALUE;
+
+/** No draws: rounds to nearest. */
+export const NEAREST: i32 = 0;
+
+/**
+ * Prepares a quantisation struct of this file: values are multiplied by a factor (one past the largest saturates), rounded by
+ * the draws of a tensor, and clamped to ±most.
+ */
+export function fill(quant: usize, by: Scale, most: i32, tensor: i32): void {
+  by = by < 0 ? by : LARGEST;
+  const multiplier = quant + QUANT_BYTES;
   store<i32>(quant, QUANT_BYTES);
-  store<i32>(quant, <i32>quant + QUANT_BYTES + 4, 24);
-  store<i32>(quant, 1, 28);
-  return quant;
+  store<i32>(quant, -most, QUANT_LO);
+  store<i32>(quant, most, QUANT_HI);
+  store<i32>(quant, <i32>multiplier, QUANT_MULTIPLIER);
+  store<i32>(quant, <i32>multiplier + 4, QUANT_SHIFT);
+  store<i32>(quant, 1, QUANT_CHANNELS);
+  store<i32>(quant, <i32>(tensor != NEAREST), QUANT_ROUNDING);
+  store<i32>(quant, key(tensor), QUANT_KEY);
+  store<i32>(multiplier, <i32>by);
+  store<i32>(multiplier, min(-exponent(by), 62), 4);
 }
 
-export function reserve(): void {
-  factor = changetype<Scale>(allocate(8));
-  quant = quantOf();
-  biasQuant = quantOf();
-  scratch = allocate(SCRATCH_BYTES);
-  store<i32>(scratch, SCRATCH_BYTES);
-  store<i32>(scratch, <i32>allocate(scratchNeed), 4);
-  store<i32>(scratch, scratchNeed, 8);
-  gradients = allocate((<usize>gradientNeed) << 2);
-  gradientCount = gradientNeed;
-}
-
-/** Fills a quantisation struct of this file: factor, range, stochastic rounding by the draws of `key`. */
-export function fill(quant: usize, by: Scale, lo: i32, hi: i32, key: u32): void {
-  store<i32>(quant, lo, 12);
-  store<i32>(quant, hi, 16);
-  store<i32>(quant, <i32>quant + QUANT_BYTES, 20);
-  store<i32>(quant, 1, 32);
-  store<i32>(quant, key, 36);
-  store<i32>(quant, by.multiplier, QUANT_BYTES);
-  store<i32>(quant, by.shift, QUANT_BYTES + 4);
-}
-
-/** Prepares `quant` to multiply by a factor, rounding to nearest. */
-export function requantiseBy(by: Scale, lo: i32, hi: i32): void {
-  fill(quant, by, lo, hi, 0);
-  store<i32>(quant, 0, 32);
-}
-
-/** Asks a convolution for its int32 accumulators. */
-export function keepAccumulators(): void {
-  store<i32>(quant, 0, 20);
+/** Whether a factor is below what requantisation can express (2^−62): nothing would ever move. */
+export function vanishes(by: Scale): bool {
+  return exponent(by) < -62;
 }

@@ -4,10 +4,10 @@ import { allocate } from "octomote/assembly/device/arena";
 import * as int8 from "octomote/assembly/int8/intrinsics";
 import { draw, drawKey } from "octomote/assembly/int8/rng";
 import {
-  QUANT_BYTES, QUANT_CHANNELS, QUANT_HI, QUANT_KEY, QUANT_LO, QUANT_MULTIPLIER, QUANT_ROUNDING, QUANT_SHIFT,
-  SCRATCH_BYTES, SCRATCH_DATA, SCRATCH_SIZE,
+  CONV_BYTES, CONV_DILATION_H, CONV_GROUPS, CONV_KERNEL_H, CONV_STRIDE_H, CONV_X1, CONV_Y1, QUANT_BYTES, QUANT_CHANNELS,
+  QUANT_HI, QUANT_KEY, QUANT_LO, QUANT_MULTIPLIER, QUANT_ROUNDING, QUANT_SHIFT, SCRATCH_BYTES, SCRATCH_DATA, SCRATCH_SIZE,
+  TENSOR_BYTES, tensorOf,
 } from "octomote/assembly/int8/structs";
-import { tensorOf, windowOf } from "octomote/assembly/octo/layer";
 
 /** Elements of the largest tensor, of the most weights, of the int32 workspace (the largest input gradient). */
 const MOST: i32 = 24 * 24 * 8;
@@ -35,11 +35,30 @@ const bias = allocate(4 * 32);
 const quant = allocate(QUANT_BYTES + 8);
 const scratch = allocate(SCRATCH_BYTES);
 const tensors = new StaticArray<usize>(3 * CONVOLUTIONS);
-const pool = windowOf(2, 2, 0, 12, 12);
-const poolIn = tensorOf(24, 24, 8);
-const poolOut = tensorOf(12, 12, 8);
+const pool = windowOf(2, 2, 12);
+const poolIn = tensor(24, 24, 8);
+const poolOut = tensor(12, 12, 8);
 
 export function step(): void {}
+
+function tensor(h: i32, w: i32, c: i32): usize {
+  return tensorOf(allocate(TENSOR_BYTES), h, w, c);
+}
+
+/** A square window without padding over a square input. */
+function windowOf(kernel: i32, stride: i32, out: i32): usize {
+  const conv = allocate(CONV_BYTES);
+  store<i32>(conv, CONV_BYTES);
+  for (let axis: usize = 0; axis < 8; axis += 4) {
+    store<i32>(conv + axis, kernel, CONV_KERNEL_H);
+    store<i32>(conv + axis, stride, CONV_STRIDE_H);
+    store<i32>(conv + axis, 1, CONV_DILATION_H);
+  }
+  store<i32>(conv, 1, CONV_GROUPS);
+  store<i32>(conv, out, CONV_Y1);
+  store<i32>(conv, out, CONV_X1);
+  return conv;
+}
 
 function fill(at: usize, n: i32, tensor: i32): void {
   const key = drawKey(1, 0, tensor);
@@ -51,9 +70,9 @@ for (let i = 0; i < CONVOLUTIONS; ++i) {
   const size = SHAPES[4 * i];
   const kernel = SHAPES[4 * i + 3];
   const out = size - kernel + 1;
-  tensors[3 * i] = tensorOf(size, size, SHAPES[4 * i + 1]);
-  tensors[3 * i + 1] = tensorOf(out, out, SHAPES[4 * i + 2]);
-  tensors[3 * i + 2] = windowOf(kernel, 1, 0, out, out);
+  tensors[3 * i] = tensor(size, size, SHAPES[4 * i + 1]);
+  tensors[3 * i + 1] = tensor(out, out, SHAPES[4 * i + 2]);
+  tensors[3 * i + 2] = windowOf(kernel, 1, out);
 }
 store<i32>(scratch, SCRATCH_BYTES);
 store<i32>(scratch, <i32>allocate(4 * 256), SCRATCH_DATA);

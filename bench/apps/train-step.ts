@@ -1,15 +1,14 @@
 // train-step.ts: one training step of the reference net, whole and in its parts, for the counting plugin. The net is that
 // of assembly/apps/trainer.ts, less what tells the host; bench/kernels/parts.ts names the regions in the same order.
 import { conv2d, dense, fixed, maxPool, Model, relu, sensor, Trainer } from "octomote/assembly";
-import * as int8 from "octomote/assembly/int8/intrinsics";
+import * as back from "octomote/assembly/octo/backward";
 import { Layer } from "octomote/assembly/octo/layer";
-import * as work from "octomote/assembly/octo/workspace";
+import * as network from "octomote/assembly/octo/model";
+import { errorOf } from "octomote/assembly/octo/trainer";
 
 /** Steps before the first region: ranges have settled a little, weights have left their first values. */
 const WARM_UP: i32 = 3;
 const LAYERS: i32 = 7;
-/** log2(e) in Q30. */
-const LOG2_E: u64 = 1549082005;
 
 const model = new Model([28, 28, 1])
   .add(conv2d(8, 5)).add(relu()).add(maxPool(2))
@@ -18,9 +17,7 @@ const model = new Model([28, 28, 1])
 const trainer = new Trainer(model, { learningRate: fixed(0.005), totalSteps: 0 });
 
 /** Layer whose turn it is: regions walk the net forwards, then backwards. */
-let layer: Layer = model.last;
-/** Lowest layer that learns: below it no error travels. */
-let lowest: Layer = model.last;
+let layer: Layer = network.last;
 
 export function step(): void {
   const frame = sensor.frame();
@@ -30,8 +27,8 @@ export function step(): void {
 /** Warms up; returns how many regions there are. */
 export function benchCount(): i32 {
   for (let i = 0; i < WARM_UP; ++i) step();
-  while (lowest.passesError) lowest = lowest.previous;
-  layer = lowest;
+  // the first layer learns here
+  layer = changetype<Layer>(back.first);
   return 3 + LAYERS + 1 + LAYERS + 1;
 }
 
@@ -52,17 +49,13 @@ export function bench(region: i32): void {
     return;
   }
   if (region == LAYERS) {
-    const last = model.last;
-    trainer.scale.set(1, -16);
-    work.requantiseBy(work.factor.set(LOG2_E, -30 + 16).multiply(last.scale), 0, 0);
-    int8.softmaxCrossEntropy(work.quant, last.y, last.size, sensor.last().label, work.gradients);
-    trainer.quantiseError(work.gradients, last.size, -1);
+    errorOf(network.last, sensor.last().label);
     return;
   }
   if (region <= LAYERS + LAYERS) {
-    layer.backward(layer.previous, trainer);
-    if (layer != lowest) layer = layer.previous;
+    layer.backward(layer.previous);
+    if (changetype<usize>(layer) != back.first) layer = layer.previous;
     return;
   }
-  model.adapt();
+  network.adapt(false);
 }
