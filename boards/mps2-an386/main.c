@@ -10,7 +10,8 @@
 extern uint8_t __stack_start[], __stack_end[], __data_start[], __data_end[], __bss_start[], __bss_end[],
     __pool_start[], __pool_end[];
 
-enum { MODULE_STACK = 3584 };
+// STACK_RESERVE: what host functions and interrupts need below the deepest call of a module
+enum { MODULE_STACK = 3584, STACK_RESERVE = 896 };
 
 static void waitFor(uint32_t ms, bool outputPending) {
   cpuSleep(ms, outputPending ? uartHasWork : uartHasInput);
@@ -38,6 +39,7 @@ int main(void) {
                   .pool = __pool_start,
                   .poolBytes = (size_t)(__pool_end - __pool_start),
                   .moduleStack = MODULE_STACK,
+                  .stackBound = __stack_start + STACK_RESERVE,
                   .cStack = (uint32_t)(__stack_end - __stack_start),
                   .staticBytes = (uint32_t)((__data_end - __data_start) + (__bss_end - __bss_start)),
                   .autostart = block.autostart,

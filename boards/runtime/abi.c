@@ -109,14 +109,15 @@ static Error writeConfig(const AbiConfig *config, Fault *fault) {
   int32_t address = 0;
   Error error = call(EXPORT_CONFIG, 0, &address, fault);
   if (error != OM_OK) return error;
-  abi.config = (uint32_t)address;
-  if ((abi.config & 3) != 0 || !linearHas(&abiContext.memory, abi.config, CONFIG_ENTRIES)) {
+  uint32_t block = (uint32_t)address;
+  if ((block & 3) != 0 || !linearHas(&abiContext.memory, block, CONFIG_ENTRIES)) {
     return faultSet(fault, OM_BAD_CONFIG, EXPORT_CONFIG, address, CONFIG_ENTRIES);
   }
-  uint32_t size = configField(CONFIG_SIZE);
-  if (size < CONFIG_ENTRIES || !linearHas(&abiContext.memory, abi.config, size)) {
+  uint32_t size = (uint32_t)loadI32(&abiContext.memory, block + CONFIG_SIZE);
+  if (size < CONFIG_ENTRIES || !linearHas(&abiContext.memory, block, size)) {
     return faultSet(fault, OM_BAD_CONFIG, EXPORT_CONFIG, (int32_t)size, CONFIG_ENTRIES);
   }
+  abi.config = block; // from here on its fields may be read
   uint32_t room = (size - CONFIG_ENTRIES) / ENTRY_BYTES;
   if (config->params > room) {
     return faultSet(fault, OM_TOO_MANY_PARAMS, 0, (int32_t)config->params, (int32_t)room);

@@ -41,6 +41,12 @@ MUST_CHECK Error engineLoad(const uint8_t *wasm, uint32_t bytes, const EngineImp
                             uint32_t importCount, uint32_t linearMin, uint32_t linearMax, uint32_t stackBytes,
                             Fault *fault);
 
+/**
+ * The lowest address that the C stack may reach while a module runs; NULL (the default) sets no bound. Calls between the
+ * module's functions nest on the C stack, and trap with stack-overflow at the bound.
+ */
+void engineSetStackBound(const void *lowest);
+
 /** Forgets the module. */
 void engineUnload(void);
 

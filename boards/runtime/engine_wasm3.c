@@ -28,6 +28,16 @@ static struct {
 
 static const char hostTrap[] = "host";
 
+// survives a change of the module
+static const void *stackBound;
+
+void engineSetStackBound(const void *lowest) { stackBound = lowest; }
+
+/** wasm3 asks this at each call of a function of the module. */
+M3Result m3_Yield(void) {
+  return (const void *)__builtin_frame_address(0) < stackBound ? m3Err_trapStackOverflow : m3Err_none;
+}
+
 const char *engineName(void) { return "wasm3-" M3_VERSION; }
 
 /** The engine's sentence as an error of ours. */

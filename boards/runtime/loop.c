@@ -225,6 +225,7 @@ void loopInit(const Board *board) {
   loop.board = board;
   loop.host = (AbiHost){board->sensor, publish, sendLog, board->millis};
   poolInit(board->pool, board->poolBytes);
+  engineSetStackBound(board->stackBound);
   linkInit(&user, board->bootNumber, board->millis());
   if (!board->autostart) return;
   AbiConfig config = {.seed = board->seed, .params = 0};

@@ -1,0 +1,182 @@
+// The intrinsics in C against their AssemblyScript twins: equal bits, equal results and equal traps, for random,
+// extreme and wrong arguments, on each board. A module on the device writes its memory, makes the call, and is read back.
+import { readFile } from "node:fs/promises";
+import fc from "fast-check";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { buildIntrinsics } from "../../host/build/modules.ts";
+import type { DeviceLink } from "../../host/link/device-link.ts";
+import { RequestError } from "../../host/link/errors.ts";
+import { requires } from "../support/requirements.ts";
+import { type Call, callsOf, INTRINSICS, type IntrinsicName } from "./support/calls.ts";
+import { scratchFolder, startDevice, type TestBoard, type TestDevice, until } from "./support/device.ts";
+import { ABI, compileModule, sampleFile } from "./support/modules.ts";
+
+/** Where the test's memory lies in the module's, and its length. */
+const BASE = 16384;
+const AREA = 4096;
+
+/** FNV-1a of the test's memory, as the forwarder computes it. */
+function hashOf(memory: Uint8Array): number {
+  let hash = 0x811c9dc5 | 0;
+  for (const byte of memory) hash = Math.imul(hash ^ byte, 0x01000193);
+  return hash;
+}
+
+/**
+ * A module whose learned state is the test's memory, behind 16 bytes for the result and a hash of the memory after the
+ * call, and whose messages are calls. Message −1 clears the memory.
+ */
+function forwarder(): string {
+  const declarations = INTRINSICS.map(({ name, args, result }) => {
+    const list = Array.from({ length: args }, (_, i) => `a${i}: i32`).join(", ");
+    return `@external("octo_int8_1", "${name}") declare function ${name}(${list}): ${result ? "i32" : "void"};`;
+  });
+  const branches = INTRINSICS.map(({ name, args, result }, i) => {
+    const list = Array.from({ length: args }, (_, k) => `load<i32>(INBOX, ${4 + 4 * k})`).join(", ");
+    return `if (fn == ${i}) ${result ? `store<i32>(STATE, ${name}(${list}));` : `${name}(${list});`}`;
+  });
+  const abi = ABI.replace("STATE: usize = 1024", `STATE: usize = ${BASE - 16}`);
+  return `${abi}${declarations.join("\n")}
+export function init(): void { describe(${AREA + 16}); }
+export function message(length: i32): void {
+  const fn = load<i32>(INBOX);
+  if (fn == -1) memory.fill(${BASE}, 0, ${65536 - BASE});
+  ${branches.join("\n  ")}
+  let hash: i32 = 0x811c9dc5;
+  for (let at: usize = ${BASE}; at < ${BASE + AREA}; ++at) hash = (hash ^ load<u8>(at)) * 0x01000193;
+  store<i32>(STATE, hash, 4);
+  if (!length) log(3, 0, sensorRead(0) + publish(1, 0, 0) + <i32>clock());
+}
+export function step(): void {}
+export function selfTest(): i32 { return 0; }
+export function restore(): void { if (load<i32>(8)) fail(1, 2, 3, 4); }
+`;
+}
+
+class Trap extends Error {
+  readonly numbers: number[];
+  constructor(numbers: number[]) {
+    super(`trap ${numbers.join(" ")}`);
+    this.numbers = numbers;
+  }
+}
+
+/** What a call leaves: its trap, or its result; and the memory if it did not trap. */
+interface Outcome {
+  trap?: number[];
+  result?: number;
+  memory?: Uint8Array;
+}
+
+/** The twins in this process. */
+class Twins {
+  readonly #memory: WebAssembly.Memory;
+  readonly #exports: WebAssembly.Exports;
+
+  private constructor(memory: WebAssembly.Memory, exports: WebAssembly.Exports) {
+    this.#memory = memory;
+    this.#exports = exports;
+  }
+
+  static async load(): Promise<Twins> {
+    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
+    const fail = (...numbers: number[]) => {
+      throw new Trap(numbers);
+    };
+    const bytes = await readFile(await buildIntrinsics());
+    const { instance } = await WebAssembly.instantiate(bytes, { env: { memory }, octomote_1: { fail } });
+    (instance.exports["limit"] as WebAssembly.Global).value = memory.buffer.byteLength;
+    return new Twins(memory, instance.exports);
+  }
+
+  run(call: Call): Outcome {
+    const area = new Uint8Array(this.#memory.buffer, BASE, AREA);
+    new Uint8Array(this.#memory.buffer).fill(0);
+    area.set(call.memory);
+    try {
+      const fn = this.#exports[call.name] as (...args: number[]) => number | undefined;
+      const result = fn(...call.args);
+      return { memory: area.slice(), ...(result === undefined ? {} : { result: result | 0 }) };
+    } catch (error) {
+      if (error instanceof Trap) return { trap: error.numbers };
+      throw error;
+    }
+  }
+}
+
+/** The same through a device's link; the memory is read back only if it is not `expected`. */
+async function runOn(link: DeviceLink, call: Call, expected: Outcome): Promise<Outcome> {
+  const region = { region: 0 } as const;
+  const send = (...numbers: number[]) =>
+    link.request(
+      "message",
+      { bytes: new Uint8Array(Int32Array.from(numbers).buffer) },
+      { timeoutMs: 60_000 },
+    );
+  await send(-1);
+  for (let offset = 0; offset < call.memory.length; offset += 512) {
+    const bytes = call.memory.subarray(offset, Math.min(offset + 512, call.memory.length));
+    await link.request("write", { ...region, offset: 16 + offset, bytes, last: false });
+  }
+  const index = INTRINSICS.findIndex(({ name }) => name === call.name);
+  try {
+    await send(index, ...call.args);
+  } catch (error) {
+    const fault = error instanceof RequestError ? error.fault : undefined;
+    if (fault === undefined || fault.code >= 20) throw error;
+    await link.request("start", { seed: 1, steps: 1 });
+    return { trap: [fault.code, fault.where ?? 0, fault.got ?? 0, fault.want ?? 0] };
+  }
+  const head = await link.request("read", { ...region, offset: 0, length: 16 });
+  const [result, hash] = new Int32Array(head.bytes.slice().buffer);
+  const outcome = INTRINSICS[index]?.result ? { result: result as number } : {};
+  if (expected.memory && hash === hashOf(expected.memory)) return { memory: expected.memory, ...outcome };
+  const parts: Uint8Array[] = [];
+  for (let offset = 0; offset < AREA; offset += 512) {
+    parts.push((await link.request("read", { ...region, offset: 16 + offset, length: 512 })).bytes);
+  }
+  return { memory: new Uint8Array(Buffer.concat(parts)), ...outcome };
+}
+
+function behaviour(board: TestBoard, cases: number): void {
+  let files: Awaited<ReturnType<typeof scratchFolder>>;
+  let device: TestDevice;
+  let twins: Twins;
+
+  beforeAll(async () => {
+    files = await scratchFolder();
+    const module = await files.write("forwarder.wasm", await compileModule(forwarder()));
+    device = await startDevice(board, module, await files.write("samples.bin", sampleFile(3)));
+    await device.link.request("start", { seed: 1, steps: 1 });
+    await until(device.link, ({ running }) => !running);
+    twins = await Twins.load();
+  });
+
+  afterAll(async () => {
+    await device?.stop();
+    await files?.remove();
+  });
+
+  it.each(INTRINSICS.map(({ name }) => name))("%s", async (name: IntrinsicName) => {
+    let completed = 0;
+    let trapped = 0;
+    const seed = Number(process.env["OCTOMOTE_TEST_SEED"] ?? 20261122);
+    await fc.assert(
+      fc.asyncProperty(callsOf(name, BASE, AREA), async (call) => {
+        const expected = twins.run(call);
+        expect(await runOn(device.link, call, expected)).toEqual(expected);
+        if (expected.trap) trapped++;
+        else completed++;
+      }),
+      { numRuns: cases, seed },
+    );
+    // calls that are only refused, or never, would prove little
+    expect(completed).toBeGreaterThan(cases / 4);
+    expect(trapped).toBeGreaterThan(0);
+  });
+}
+
+requires("gcc").describe("intrinsics on posix, under sanitizers", () => behaviour("posix", 120));
+requires("arm-none-eabi-gcc", "qemu-system-arm").describe("intrinsics on a Cortex-M4", () =>
+  behaviour("mps2-an386", 16),
+);
