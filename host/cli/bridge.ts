@@ -48,7 +48,7 @@ A device that connects by TCP is not asked for a password: listen on addresses o
 Examples:
   $ octomote bridge --broker mqtt://192.168.1.2 --user me --tcp-listen 0.0.0.0:7000
   $ octomote bridge --connect 192.168.1.20:7000 --connect 192.168.1.21:7000
-  $ octomote bridge --exec "dist/boards/posix/octomote --id kitchen --module build/device/trainer.wasm --samples s.bin --autostart"
+  $ octomote bridge --exec "dist/boards/posix/octomote-device --id kitchen --module build/device/trainer.wasm --samples s.bin --autostart"
 `,
     )
     .action(async (options: BridgeVerbOptions) => finish(await bridge(options)));
