@@ -6,6 +6,8 @@ import type { KernelsResult } from "./measure.ts";
 
 /** More than this share above the golden figure is a regression. */
 export const TOLERANCE = 0.02;
+/** Regions of a few hundred instructions may move by this many. */
+const INSTRUCTIONS = 100;
 
 export interface Golden {
   tools: KernelsResult["tools"];
@@ -66,8 +68,10 @@ export function compare(golden: Golden, result: KernelsResult): Verdict {
     if (!sameTools && !name.endsWith("bytes")) continue;
     verdict.compared++;
     const line = `${name}: ${before} → ${value} (${(100 * (value / before - 1)).toFixed(1)} %)`;
-    if (value > before * (1 + TOLERANCE)) verdict.regressions.push(line);
-    else if (value < before * (1 - TOLERANCE)) verdict.improvements.push(line);
+    const least = name.endsWith("instructions") ? INSTRUCTIONS : 0;
+    const allowed = Math.max(before * TOLERANCE, least);
+    if (value > before + allowed) verdict.regressions.push(line);
+    else if (value < before - allowed) verdict.improvements.push(line);
   }
   return verdict;
 }

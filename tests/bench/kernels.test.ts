@@ -38,41 +38,47 @@ const measurement = (instructions: number, bytes: number): KernelsResult => ({
 const golden = (result: KernelsResult): Golden => ({ tools: result.tools, figures: figuresOf(result) });
 
 describe("golden figures", () => {
-  const before = golden(measurement(1000, 100));
+  const before = golden(measurement(10_000, 100));
 
   it("accept what is the same, or within 2 %", () => {
-    expect(compare(before, measurement(1000, 100))).toMatchObject({
+    expect(compare(before, measurement(10_000, 100))).toMatchObject({
       regressions: [],
       improvements: [],
       compared: 7,
     });
-    expect(compare(before, measurement(1020, 102)).regressions).toEqual([]);
+    expect(compare(before, measurement(10_200, 102)).regressions).toEqual([]);
   });
 
   it("name what got worse or better by more", () => {
-    expect(compare(before, measurement(1021, 100)).regressions).toEqual([
-      "app (device): part: instructions: 1000 → 1021 (2.1 %)",
+    expect(compare(before, measurement(10_201, 100)).regressions).toEqual([
+      "app (device): part: instructions: 10000 → 10201 (2.0 %)",
     ]);
-    expect(compare(before, measurement(1000, 103)).regressions).toHaveLength(3);
-    expect(compare(before, measurement(900, 100)).improvements).toEqual([
-      "app (device): part: instructions: 1000 → 900 (-10.0 %)",
+    expect(compare(before, measurement(10_000, 103)).regressions).toHaveLength(3);
+    expect(compare(before, measurement(9_000, 100)).improvements).toEqual([
+      "app (device): part: instructions: 10000 → 9000 (-10.0 %)",
     ]);
   });
 
+  it("let a region of a few hundred instructions move by a hundred", () => {
+    const small = golden(measurement(500, 100));
+    expect(compare(small, measurement(600, 100)).regressions).toEqual([]);
+    expect(compare(small, measurement(601, 100)).regressions).toHaveLength(1);
+  });
+
   it("do not take what they have not seen", () => {
-    const other = measurement(1000, 100);
+    const other = measurement(10_000, 100);
     other.apps[0]!.app = "new";
     expect(compare(before, other).regressions[0]).toContain("no golden figure");
   });
 
   it("do not pass over an app that the board refuses", () => {
-    const other = measurement(1000, 100);
+    const other = measurement(10_000, 100);
     other.failures.push({ app: "app", target: "portable", why: "out of arena" });
     expect(compare(before, other).regressions).toEqual(["app (portable) does not run: out of arena"]);
   });
 
   it("compare bytes alone when a tool is another one, and say so", () => {
-    const other = measurement(5000, 103);
+    const other = measurement(50_000, 103);
     other.tools.gcc = "gcc 14";
     const verdict = compare(before, other);
     expect(verdict.skipped).toContain("gcc 14");
