@@ -11,6 +11,7 @@ gcc gcc libc6-dev
 arm-none-eabi-gcc gcc-arm-none-eabi libnewlib-arm-none-eabi
 qemu-system-arm qemu-system-arm
 mosquitto mosquitto
+socat socat
 chromium chromium
 clang-format clang-format
 pkg-config pkg-config

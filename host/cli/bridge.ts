@@ -1,5 +1,6 @@
 // octomote bridge: connects devices to a broker, until it is ended.
 
+import { DEFAULT_BAUD } from "../link/serial-transport.ts";
 import { Exit, UsageError } from "./support/exit.ts";
 import { Lifetime } from "./support/lifetime.ts";
 import { harmless, style } from "./support/style.ts";
@@ -11,11 +12,14 @@ import {
   type DefineVerb,
   mqttOptions,
   repeated,
+  whole,
 } from "./support/verb.ts";
 import { version } from "./support/version.ts";
 
 interface BridgeVerbOptions extends BrokerOptions {
   broker: string;
+  port?: string[];
+  baud: number;
   tcpListen?: Address[];
   connect?: Address[];
   exec?: string[];
@@ -27,6 +31,8 @@ export const defineBridge: DefineVerb = (program, finish) => {
   const command = program
     .command("bridge")
     .description("connect devices to a broker")
+    .option("--port <path>", "a board on a serial port (repeatable)", repeated(String))
+    .option("--baud <n>", "bits per second of serial ports", whole(50, 20_000_000), DEFAULT_BAUD)
     .option(
       "--tcp-listen <[host:]port>",
       "let devices connect here (repeatable)",
@@ -44,8 +50,11 @@ export const defineBridge: DefineVerb = (program, finish) => {
       "after",
       `
 A device that connects by TCP is not asked for a password: listen on addresses of a network that you trust.
+A serial port is opened as soon as it is there, and again after it was unplugged, also at another path if the board has
+a USB serial number.
 
 Examples:
+  $ octomote bridge --port /dev/ttyACM0 --port /dev/ttyUSB0 --baud 115200
   $ octomote bridge --broker mqtt://192.168.1.2 --user me --tcp-listen 0.0.0.0:7000
   $ octomote bridge --connect 192.168.1.20:7000 --connect 192.168.1.21:7000
   $ octomote bridge --exec "dist/boards/posix/octomote-device --id kitchen --module build/device/trainer.wasm --samples s.bin --autostart"
@@ -56,11 +65,11 @@ Examples:
 };
 
 async function bridge(options: BridgeVerbOptions): Promise<number> {
-  const { tcpListen = [], connect = [], exec = [] } = options;
-  if (tcpListen.length + connect.length + exec.length === 0) {
+  const { port = [], tcpListen = [], connect = [], exec = [] } = options;
+  if (port.length + tcpListen.length + connect.length + exec.length === 0) {
     throw new UsageError(
       "There is no device to bridge",
-      'say where devices are: --tcp-listen 7000, --connect host:port or --exec "command"',
+      'say where devices are: --port /dev/ttyACM0, --tcp-listen 7000, --connect host:port or --exec "command"',
     );
   }
   const { Bridge } = await import("../bridge/bridge.ts");
@@ -90,6 +99,7 @@ async function bridge(options: BridgeVerbOptions): Promise<number> {
       "info",
       `bridging to ${it.mqtt.broker}, MQTT ${it.mqtt.version === 5 ? "5" : "3.1.1"}, below ${options.base}`,
     );
+    for (const path of new Set(port)) await sources.port(path, options.baud);
     for (const where of tcpListen) await sources.listen(where);
     for (const where of connect) sources.connect(where);
     for (const line of exec) sources.exec(line);

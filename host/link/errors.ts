@@ -1,4 +1,4 @@
-// The one error type of this layer: a request to a device failed.
+// The errors of this layer: a request to a device failed, a stream to a device could not be had.
 
 import { describeFault, errorName, type Fault } from "../protocol/errors.ts";
 import type { Verb } from "../protocol/requests.ts";
@@ -21,5 +21,16 @@ export class RequestError extends Error {
     this.verb = verb;
     this.device = device;
     this.fault = fault;
+  }
+}
+
+/** A stream to a device could not be opened, or broke; `fix` says what to do. */
+export class TransportError extends Error {
+  override readonly name = "TransportError";
+  readonly fix: string;
+
+  constructor(message: string, fix: string, options?: ErrorOptions) {
+    super(message, options);
+    this.fix = fix;
   }
 }

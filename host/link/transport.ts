@@ -1,4 +1,5 @@
-// Byte streams to devices: a child process's standard streams, a TCP connection. A transport knows no frames.
+// Byte streams to devices: a child process's standard streams, a TCP connection. A transport knows no frames. Serial
+// ports, which need a package of their own, are in serial-transport.ts.
 
 import type { ChildProcess } from "node:child_process";
 import { EventEmitter } from "node:events";
@@ -25,7 +26,7 @@ export interface Transport extends EventEmitter<TransportEvents> {
 }
 
 /** Bytes that may wait in a stream before `send` refuses. */
-const HIGH_WATER = 64 * 1024;
+export const HIGH_WATER = 64 * 1024;
 
 /**
  * A link over the standard input and output of a child process, which the caller has spawned with pipes for both.
@@ -65,8 +66,8 @@ export class ChildProcessTransport extends EventEmitter<TransportEvents> impleme
   }
 }
 
-/** An error event without a listener would end the process. */
-function report(transport: EventEmitter<TransportEvents>, error: Error): void {
+/** Emits an error; an error event without a listener would end the process. */
+export function report(transport: EventEmitter<TransportEvents>, error: Error): void {
   if (transport.listenerCount("error") > 0) transport.emit("error", error);
 }
 

@@ -35,6 +35,7 @@ export const REQUIREMENTS = {
   "arm-none-eabi-gcc": program("arm-none-eabi-gcc", "gcc-arm-none-eabi", "libnewlib-arm-none-eabi"),
   "qemu-system-arm": program("qemu-system-arm", "qemu-system-arm"),
   mosquitto: program("mosquitto", "mosquitto"),
+  socat: program("socat", "socat"),
   chromium: program("chromium", "chromium"),
   "clang-format": program("clang-format", "clang-format"),
   // QEMU's TCG plugins include glib.h, and find it through pkg-config.

@@ -47,6 +47,7 @@ it("docs/dependencies.md tells why each package is there, and of no other", () =
     ...(row[1] ?? "").matchAll(/`([^`]+)`/g),
   ]);
   const named = rows.map((match) => match[1]).sort();
-  const wanted = [...Object.keys(manifest.dependencies), ...Object.keys(manifest.devDependencies)].sort();
+  const kinds = ["dependencies", "optionalDependencies", "devDependencies"];
+  const wanted = kinds.flatMap((kind) => Object.keys(manifest[kind])).sort();
   expect(named).toEqual(wanted);
 });

@@ -1,9 +1,13 @@
-// Where the devices of `octomote bridge` come from: connections they make, connections made to them, child processes.
+// Where the devices of `octomote bridge` come from: serial ports, connections they make, connections made to them, child
+// processes.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import type { Bridge } from "../../bridge/bridge.ts";
 import { messageOf, OctomoteError } from "../../bridge/errors.ts";
 import { DeviceLink } from "../../link/device-link.ts";
+import { TransportError } from "../../link/errors.ts";
+import { loadSerialPort } from "../../link/serial-ports.ts";
+import { SerialTransport } from "../../link/serial-transport.ts";
 import {
   ChildProcessTransport,
   listenTcp,
@@ -59,6 +63,20 @@ export class DeviceSources {
   /** Connects to a device, again whenever the connection breaks. */
   connect(address: Address): void {
     this.#take(new TcpTransport(address));
+  }
+
+  /** Opens a serial port, again whenever it is back; throws `OctomoteError` when this machine cannot do serial ports. */
+  async port(path: string, baud: number): Promise<void> {
+    await loadSerialPort().catch((error: TransportError) => {
+      throw new OctomoteError(error.message, error.fix, { cause: error });
+    });
+    const transport = new SerialTransport({ path, baud });
+    transport.on("open", () => this.#tell(`${path} is open at ${baud} baud`));
+    transport.on("error", (error) => {
+      const fix = error instanceof TransportError ? `: ${error.fix}` : "";
+      this.#bridge.bus.emit("log", { level: "warning", message: `${messageOf(error)}${fix}` });
+    });
+    this.#take(transport);
   }
 
   /** Runs a device; it is started again whenever it ends. */
