@@ -7,7 +7,9 @@ const failure = [0, 0, 0, 0];
 const host = {
   fail(...numbers) {
     failure.splice(0, 4, ...numbers);
-    throw new Error(`module error ${numbers[0]} (where ${numbers[1]}, got ${numbers[2]}, want ${numbers[3]})`);
+    throw new Error(
+      `module error ${numbers[0]} (where ${numbers[1]}, got ${numbers[2]}, want ${numbers[3]})`,
+    );
   },
   sensorRead: () => 0,
   publish: () => 0,

@@ -9,7 +9,21 @@ import { stochastic } from "../requantize-value";
 import { sgdUpdate } from "../sgd-update";
 import { sgdUpdate32 } from "../requantize32";
 import {
-  bytes, conv, copyOf, errorOf, failure, index, quant, random, randomBytes, randomWords, requantised, same, scratch, seed, span,
+  bytes,
+  conv,
+  copyOf,
+  errorOf,
+  failure,
+  index,
+  quant,
+  random,
+  randomBytes,
+  randomWords,
+  requantised,
+  same,
+  scratch,
+  seed,
+  span,
   tensor,
 } from "./support";
 
@@ -60,7 +74,7 @@ function make(n: i32): void {
   groups = random(1, 3);
   cIn = groups * random(1, 5);
   cOut = groups * random(1, 3);
-  fanIn = kh * kw * cIn / groups;
+  fanIn = (kh * kw * cIn) / groups;
   // all of the output, or a part of it (as PASS computes)
   const whole = random(0, 1);
   y0 = whole ? 0 : random(0, oh);
@@ -90,7 +104,7 @@ function input(oy: i32, ox: i32, ky: i32, kx: i32, c: i32): i32 {
 /** Σ w·(x − zero) of one output, by the definition: padding is the zero point. */
 function accumulated(oy: i32, ox: i32, o: i32, zero: i32): i32 {
   const perGroup = cIn / groups;
-  const first = o / (cOut / groups) * perGroup;
+  const first = (o / (cOut / groups)) * perGroup;
   let sum: i64 = 0;
   for (let ky = 0; ky < kh; ++ky) {
     for (let kx = 0; kx < kw; ++kx) {
@@ -127,12 +141,14 @@ describe("conv2d (1)", () => {
             const at = index(yT, oy, ox, o);
             if (oy < y0 || oy >= y1 || ox < x0 || ox >= x1) {
               // outside the window nothing is written
-              if (load<i8>(y + at) != 11 || load<i32>(wide + (at << 2))) expect(n).toBe(-1, "written outside");
+              if (load<i8>(y + at) != 11 || load<i32>(wide + (at << 2)))
+                expect(n).toBe(-1, "written outside");
               continue;
             }
             ++outputs;
             const acc = accumulated(oy, ox, o, zero) + (bias ? load<i32>(bias + (o << 2)) : 0);
-            if (load<i32>(wide + (at << 2)) != acc) expect(load<i32>(wide + (at << 2))).toBe(acc, `case ${n}`);
+            if (load<i32>(wide + (at << 2)) != acc)
+              expect(load<i32>(wide + (at << 2))).toBe(acc, `case ${n}`);
             const s = load<i32>(q, 44);
             // draws count the output's elements without gaps
             const element = (oy * load<i32>(yT, 8) + ox) * cOut + o;
@@ -165,7 +181,13 @@ describe("conv2d (1)", () => {
         for (let o = 0; o < cOut; ++o) {
           const shift = 34 + o;
           const want = requantised(
-            accumulated(oy, ox, o, 0), (1 << 30) + o * 100000000, shift, (<u64>1) << (shift - 1), 0, -127, 127,
+            accumulated(oy, ox, o, 0),
+            (1 << 30) + o * 100000000,
+            shift,
+            (<u64>1) << (shift - 1),
+            0,
+            -127,
+            127,
           );
           expect(<i32>load<i8>(y + index(yT, oy, ox, o))).toBe(want);
         }
@@ -188,9 +210,10 @@ describe("gradients (2, 3)", () => {
           for (let o = 0; o < cOut; ++o) {
             for (let k = 0; k < fanIn; ++k) {
               const ky = k / perGroup / kw;
-              const kx = k / perGroup % kw;
+              const kx = (k / perGroup) % kw;
               if (!inside(oy, ox, ky, kx)) continue;
-              const at = want + (input(oy, ox, ky, kx, o / (cOut / groups) * perGroup + k % perGroup) << 2);
+              const at =
+                want + (input(oy, ox, ky, kx, (o / (cOut / groups)) * perGroup + (k % perGroup)) << 2);
               const add = <i32>load<i8>(e + index(yT, oy, ox, o)) * <i32>load<i8>(w + o * fanIn + k);
               store<i32>(at, load<i32>(at) + add);
             }
@@ -200,7 +223,8 @@ describe("gradients (2, 3)", () => {
       for (let y = 0; y < load<i32>(xT, 4); ++y) {
         for (let i = 0; i < load<i32>(xT, 8) * cIn; ++i) {
           const at = index(xT, y, 0, i) << 2;
-          if (load<i32>(dx + at) != load<i32>(want + at)) expect(load<i32>(dx + at)).toBe(load<i32>(want + at), `case ${n}`);
+          if (load<i32>(dx + at) != load<i32>(want + at))
+            expect(load<i32>(dx + at)).toBe(load<i32>(want + at), `case ${n}`);
         }
       }
     }
@@ -217,7 +241,19 @@ describe("gradients (2, 3)", () => {
       const dbias = bytes(cOut << 2);
       const cut = random(0, cOut);
       conv2dGradWeight(work, window, q, xT, x, yT, e, 0, cut, dweight, dbias);
-      conv2dGradWeight(work, window, q, xT, x, yT, e, cut, cOut, dweight + ((cut * fanIn) << 2), dbias + (cut << 2));
+      conv2dGradWeight(
+        work,
+        window,
+        q,
+        xT,
+        x,
+        yT,
+        e,
+        cut,
+        cOut,
+        dweight + ((cut * fanIn) << 2),
+        dbias + (cut << 2),
+      );
       const perGroup = cIn / groups;
       for (let o = 0; o < cOut; ++o) {
         let sum = 0;
@@ -229,9 +265,9 @@ describe("gradients (2, 3)", () => {
               const error = <i32>load<i8>(e + index(yT, oy, ox, o));
               sum += error;
               const ky = k / perGroup / kw;
-              const kx = k / perGroup % kw;
+              const kx = (k / perGroup) % kw;
               if (!inside(oy, ox, ky, kx)) continue;
-              const c = o / (cOut / groups) * perGroup + k % perGroup;
+              const c = (o / (cOut / groups)) * perGroup + (k % perGroup);
               want += error * (<i32>load<i8>(x + input(oy, ox, ky, kx, c)) - zero);
             }
           }
@@ -271,7 +307,8 @@ describe("gradients (2, 3)", () => {
         }
       }
       let byWeight: i64 = 0;
-      for (let k = 0; k < fanIn * cOut; ++k) byWeight += <i64>load<i8>(w + k) * <i64>load<i32>(dweight + (k << 2));
+      for (let k = 0; k < fanIn * cOut; ++k)
+        byWeight += <i64>load<i8>(w + k) * <i64>load<i32>(dweight + (k << 2));
       expect(byInput).toBe(forward);
       expect(byWeight).toBe(forward);
     }
@@ -304,7 +341,20 @@ describe("conv2dLearn (14)", () => {
       const elements = (fanIn + 1) * random(1, cOut + 1) + random(0, 3);
       const workspace = bytes(elements << 2);
       const got = conv2dLearn(
-        work, window, q, xT, x, yT, e, workspace, elements, weightQuant, masters2, weights2, biasQuant, bias2,
+        work,
+        window,
+        q,
+        xT,
+        x,
+        yT,
+        e,
+        workspace,
+        elements,
+        weightQuant,
+        masters2,
+        weights2,
+        biasQuant,
+        bias2,
       );
       expect(got).toBe(clamped);
       expect(same(masters, masters2, total << 1)).toBeTruthy("masters");
@@ -320,7 +370,22 @@ describe("conv2dLearn (14)", () => {
     const q = quant(1 << 30, 31, -127, 127);
     expect(() => {
       const q = quant(1 << 30, 31, -127, 127);
-      conv2dLearn(work, window, q, xT, x, yT, e, bytes(fanIn << 2), fanIn, q, bytes(2 * fanIn * cOut), w, 0, 0);
+      conv2dLearn(
+        work,
+        window,
+        q,
+        xT,
+        x,
+        yT,
+        e,
+        bytes(fanIn << 2),
+        fanIn,
+        q,
+        bytes(2 * fanIn * cOut),
+        w,
+        0,
+        0,
+      );
     }).toThrow();
     expect(failure()).toBe(errorOf(SCRATCH_SMALL, 14));
     expect(q).not.toBe(0);
@@ -331,7 +396,17 @@ describe("what does not fit is named", () => {
   test("shape, window, accumulator, scratch, alignment, overlap", () => {
     make(5);
     expect(() => {
-      conv2d(work, window, quant(1 << 30, 31, -127, 127), xT, x, w, 0, tensor(load<i32>(yT, 4) + 1, load<i32>(yT, 8), cOut), bytes(9999));
+      conv2d(
+        work,
+        window,
+        quant(1 << 30, 31, -127, 127),
+        xT,
+        x,
+        w,
+        0,
+        tensor(load<i32>(yT, 4) + 1, load<i32>(yT, 8), cOut),
+        bytes(9999),
+      );
     }).toThrow();
     expect(failure()).toBe(errorOf(BAD_SHAPE, 1));
     expect(() => {
@@ -347,14 +422,26 @@ describe("what does not fit is named", () => {
     }).toThrow();
     expect(failure()).toBe(errorOf(ACCUMULATOR, 1));
     expect(() => {
-      conv2d(scratch((fanIn << 2) - 4), window, quant(1 << 30, 31, -127, 127), xT, x, w, 0, yT, bytes(span(yT)));
+      conv2d(
+        scratch((fanIn << 2) - 4),
+        window,
+        quant(1 << 30, 31, -127, 127),
+        xT,
+        x,
+        w,
+        0,
+        yT,
+        bytes(span(yT)),
+      );
     }).toThrow();
     expect(failure()).toBe(errorOf(SCRATCH_SMALL, 1));
     expect(() => {
       conv2d(work, window, quant(1 << 30, 31, -127, 127), xT, x, w, bytes(99) + 1, yT, bytes(span(yT)));
     }).toThrow();
     expect(failure()).toBe(errorOf(MISALIGNED, 1));
-    expect(() => { conv2d(work, window, quant(1 << 30, 31, -127, 127), xT, x, w, 0, yT, x); }).toThrow();
+    expect(() => {
+      conv2d(work, window, quant(1 << 30, 31, -127, 127), xT, x, w, 0, yT, x);
+    }).toThrow();
     expect(failure()).toBe(errorOf(OVERLAP, 1));
   });
 });

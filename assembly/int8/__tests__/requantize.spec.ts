@@ -8,10 +8,46 @@ import { bytes, errorOf, failure, quant, random, random32, requantised, seed } f
 
 const HALF: i32 = 1 << 30;
 const EDGES: StaticArray<i32> = [
-  i32.MIN_VALUE, i32.MIN_VALUE + 1, -(1 << 30), -65537, -65536, -257, -256, -255, -129, -128, -127, -3, -2, -1, 0, 1, 2, 3,
-  126, 127, 128, 129, 255, 256, 257, 65535, 65536, (1 << 30) - 1, 1 << 30, i32.MAX_VALUE - 1, i32.MAX_VALUE,
+  i32.MIN_VALUE,
+  i32.MIN_VALUE + 1,
+  -(1 << 30),
+  -65537,
+  -65536,
+  -257,
+  -256,
+  -255,
+  -129,
+  -128,
+  -127,
+  -3,
+  -2,
+  -1,
+  0,
+  1,
+  2,
+  3,
+  126,
+  127,
+  128,
+  129,
+  255,
+  256,
+  257,
+  65535,
+  65536,
+  (1 << 30) - 1,
+  1 << 30,
+  i32.MAX_VALUE - 1,
+  i32.MAX_VALUE,
 ];
-const MULTIPLIERS: StaticArray<i32> = [HALF, HALF + 1, 1431655765, 1518500250, i32.MAX_VALUE - 1, i32.MAX_VALUE];
+const MULTIPLIERS: StaticArray<i32> = [
+  HALF,
+  HALF + 1,
+  1431655765,
+  1518500250,
+  i32.MAX_VALUE - 1,
+  i32.MAX_VALUE,
+];
 
 describe("rounding to nearest", () => {
   test("halves go upwards", () => {
@@ -68,7 +104,7 @@ describe("stochastic rounding", () => {
         const r = stochastic(s, key, i);
         const d = <i64>draw(key, i);
         expect(r).toBe(s < 16 ? d >> (16 - s) : d << (s - 16));
-        expect(<u64>r < <u64>1 << s).toBeTruthy();
+        expect(<u64>r < (<u64>1) << s).toBeTruthy();
       }
     }
   });
@@ -134,17 +170,29 @@ describe("requantize (6) and requantize32 (12)", () => {
   });
 
   test("what is out of range is named", () => {
-    expect(() => { requantize(quant(HALF - 1, 30, -128, 127), bytes(4), 1, 0, bytes(1)); }).toThrow();
+    expect(() => {
+      requantize(quant(HALF - 1, 30, -128, 127), bytes(4), 1, 0, bytes(1));
+    }).toThrow();
     expect(failure()).toBe(errorOf(BAD_QUANT, 6));
-    expect(() => { requantize(quant(HALF, 0, -128, 127), bytes(4), 1, 0, bytes(1)); }).toThrow();
+    expect(() => {
+      requantize(quant(HALF, 0, -128, 127), bytes(4), 1, 0, bytes(1));
+    }).toThrow();
     expect(failure()).toBe(errorOf(BAD_QUANT, 6));
-    expect(() => { requantize(quant(HALF, 63, -128, 127), bytes(4), 1, 0, bytes(1)); }).toThrow();
+    expect(() => {
+      requantize(quant(HALF, 63, -128, 127), bytes(4), 1, 0, bytes(1));
+    }).toThrow();
     expect(failure()).toBe(errorOf(BAD_QUANT, 6));
-    expect(() => { requantize(quant(HALF, 30, 5, 4), bytes(4), 1, 0, bytes(1)); }).toThrow();
+    expect(() => {
+      requantize(quant(HALF, 30, 5, 4), bytes(4), 1, 0, bytes(1));
+    }).toThrow();
     expect(failure()).toBe(errorOf(BAD_QUANT, 6));
-    expect(() => { requantize32(quant(HALF, 30, 0, HALF + 1), bytes(4), 1, 0, bytes(4)); }).toThrow();
+    expect(() => {
+      requantize32(quant(HALF, 30, 0, HALF + 1), bytes(4), 1, 0, bytes(4));
+    }).toThrow();
     expect(failure()).toBe(errorOf(BAD_QUANT, 12));
-    expect(() => { requantize32(quant(HALF, 30, 0, 1), bytes(8) + 2, 1, 0, bytes(4)); }).toThrow();
+    expect(() => {
+      requantize32(quant(HALF, 30, 0, 1), bytes(8) + 2, 1, 0, bytes(4));
+    }).toThrow();
     expect(failure()).toBe(errorOf(MISALIGNED, 12));
   });
 });

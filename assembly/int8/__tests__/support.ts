@@ -1,7 +1,15 @@
 // What the specs share: memory, the structs of docs/abi.md, random numbers, and a look at the error of the last call.
 import { setLimit } from "../../device/limit";
 import { draw, drawKey } from "../rng";
-import { CONV_BYTES, CONV_KERNEL_H, QUANT_BYTES, SCRATCH_BYTES, TENSOR_BYTES, TENSOR_PITCH, tensorOf } from "../structs";
+import {
+  CONV_BYTES,
+  CONV_KERNEL_H,
+  QUANT_BYTES,
+  SCRATCH_BYTES,
+  TENSOR_BYTES,
+  TENSOR_PITCH,
+  tensorOf,
+} from "../structs";
 
 // @ts-ignore: decorator
 @external("octomote_spec", "failure")
@@ -46,7 +54,7 @@ export function random32(): i32 {
 export function bytes(n: i32): usize {
   const at = (heap.alloc(<usize>n + 31) + 15) & ~15;
   memory.fill(at, 0, n);
-  setLimit(<u32>min(<u64>memory.size() << 16, <u64>u32.MAX_VALUE));
+  setLimit(<u32>min((<u64>memory.size()) << 16, <u64>u32.MAX_VALUE));
   return at;
 }
 
@@ -130,8 +138,8 @@ export function scratch(size: i32): usize {
  */
 export function requantised(acc: i32, m: i32, s: i32, r: u64, zero: i32, lo: i32, hi: i32): i32 {
   // acc·m + r = high·2^32 + low with 0 ≤ low < 2^32
-  const low0 = <u64><u32>acc * <u64>m;
-  const high0 = acc < 0 ? -<i64>m : 0;
+  const low0 = <u64>(<u32>acc) * <u64>m;
+  const high0 = acc < 0 ? -(<i64>m) : 0;
   const low1 = (low0 & 0xffffffff) + (r & 0xffffffff);
   const high = high0 + <i64>(low0 >> 32) + <i64>(r >> 32) + <i64>(low1 >> 32);
   const low = low1 & 0xffffffff;
