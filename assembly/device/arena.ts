@@ -4,8 +4,11 @@ import { memoryLimit } from "./config";
 import { ALLOCATION_SEALED, OUT_OF_ARENA } from "./errors";
 import { fail } from "./host";
 
-/** First free byte. */
-let next: usize = __heap_base;
+/** Bytes of the arena in a spec. */
+export const SPEC_BYTES: i32 = 1 << 18;
+
+/** First free byte. asc's own heap lies behind the data of a spec: there the arena is a part of the data. */
+let next: usize = isDefined(OCTOMOTE_SPEC) ? memory.data(SPEC_BYTES, 16) : __heap_base;
 let sealed: bool = false;
 
 /**

@@ -19,16 +19,16 @@ declare function hostFailure(index: i32): i32;
 @external("octomote_spec", "forget")
 declare function hostForget(): void;
 
-/** The error that the last failed call named: code << 8 | where, and then none. */
+/** The error that the last failed call named: code << 16 | where, and then none. */
 export function failure(): i32 {
-  const code = (hostFailure(0) << 8) | hostFailure(1);
+  const code = (hostFailure(0) << 16) | (hostFailure(1) & 0xffff);
   hostForget();
   return code;
 }
 
-/** What an error of an intrinsic looks like to failure(). */
-export function errorOf(code: i32, fn: i32): i32 {
-  return (code << 8) | fn;
+/** What an error looks like to failure(). */
+export function errorOf(code: i32, where: i32): i32 {
+  return (code << 16) | (where & 0xffff);
 }
 
 let next: u32 = 0;
