@@ -1,78 +1,95 @@
 // Intrinsic 1: 2-D convolution. The patch under an output is gathered once as int16 and meets every output channel;
 // two outputs and two channels are worked on together, so that each load serves twice.
+#include "dot.h"
 #include "intrinsics.h"
 #include "requantize.h"
 #include "window.h"
 
-/** Where an output channel's sums go. */
+/** Where sums go, and what becomes of them on the way. */
 typedef struct Output {
   Quant quant;
   const int32_t *bias, *multiplier, *shift; // multiplier NULL: int32 accumulators
   int8_t *y8;
   int32_t *y32;
   int32_t width, channels, pitch;
+  bool alike; // one multiplier with a shift of 32 or more, no draws: the common case
 } Output;
 
-/** sums[0 … 3] = Σ p0·w0, p0·w1, p1·w0, p1·w1 over n values. Wraps as i32 does in WebAssembly. */
-static void dot2x2(const int16_t *restrict p0, const int16_t *restrict p1, const int8_t *restrict w0,
-                   const int8_t *restrict w1, int32_t n, int32_t sums[4]) {
-  int32_t a = 0, b = 0, c = 0, d = 0;
-  for (int32_t k = 0; k < n; k++) {
-    a += p0[k] * w0[k];
-    b += p0[k] * w1[k];
-    c += p1[k] * w0[k];
-    d += p1[k] * w1[k];
+/** Four sums at most, [columns, channels] of neighbouring outputs: the first one's place in y and its channel. */
+typedef struct Sums {
+  int32_t values[4];
+  size_t at;
+  uint32_t element;
+  int32_t first, channels, columns;
+} Sums;
+
+/** Requantises where no two channels differ. */
+OM_APART static void putAlike(const Output *out, const Sums *sums) {
+  int32_t m = out->multiplier[0], s = out->shift[0];
+  int32_t zero = out->quant.outputZero, lo = out->quant.lo, hi = out->quant.hi;
+  int64_t r = roundNearest(s);
+  const int32_t *values = sums->values;
+  int8_t *to = out->y8 + sums->at;
+  for (int32_t column = 0; column < sums->columns; column++) {
+    for (int32_t i = 0; i < sums->channels; i++) {
+      int32_t sum = *values++;
+      if (out->bias != NULL) sum += out->bias[sums->first + i];
+      to[i] = (int8_t)requantizeUpper(sum, m, s, r, zero, lo, hi);
+    }
+    to += out->channels;
   }
-  sums[0] = a;
-  sums[1] = b;
-  sums[2] = c;
-  sums[3] = d;
 }
 
-/** sums[0 … 1] = Σ p·w0, p·w1. */
-static void dot1x2(const int16_t *restrict p, const int8_t *restrict w0, const int8_t *restrict w1, int32_t n,
-                   int32_t sums[2]) {
-  int32_t a = 0, b = 0;
-  for (int32_t k = 0; k < n; k++) {
-    a += p[k] * w0[k];
-    b += p[k] * w1[k];
-  }
-  sums[0] = a;
-  sums[1] = b;
-}
-
-static void put(const Output *out, int32_t oy, int32_t ox, int32_t o, int32_t sum) {
+static void put(const Output *out, size_t at, uint32_t element, int32_t o, int32_t sum) {
   if (out->bias != NULL) sum += out->bias[o];
-  size_t at = (size_t)oy * (size_t)out->pitch + (size_t)(ox * out->channels + o);
   if (out->multiplier == NULL) {
     out->y32[at] = sum;
     return;
   }
   const Quant *q = &out->quant;
   int32_t i = q->channels == 1 ? 0 : o;
-  uint32_t element = (uint32_t)(oy * out->width + ox) * (uint32_t)out->channels + (uint32_t)o;
   int32_t s = out->shift[i];
   int64_t r = q->rounding != 0 ? roundStochastic(s, q->key, element) : roundNearest(s);
   out->y8[at] = (int8_t)requantizeValue(sum, out->multiplier[i], s, r, q->outputZero, q->lo, q->hi);
 }
 
-/** One or two neighbouring outputs of a row against the channels o0 … o1−1. */
-static void channelsOf(const Output *out, const int16_t *p0, const int16_t *p1, const int8_t *w, int32_t n,
-                       int32_t oy, int32_t ox, int32_t o0, int32_t o1) {
-  int32_t sums[4];
-  for (int32_t o = o0; o < o1; o += 2) {
-    bool two = o + 1 < o1;
-    const int8_t *w0 = w + (size_t)o * (size_t)n;
-    const int8_t *w1 = two ? w0 + n : w0;
-    if (p1 != NULL) {
-      dot2x2(p0, p1, w0, w1, n, sums);
-      put(out, oy, ox + 1, o, sums[2]);
-      if (two) put(out, oy, ox + 1, o + 1, sums[3]);
-    } else {
-      dot1x2(p0, w0, w1, n, sums);
+OM_APART static void putEach(const Output *out, const Sums *sums) {
+  const int32_t *values = sums->values;
+  for (int32_t column = 0; column < sums->columns; column++) {
+    int32_t ahead = column * out->channels;
+    for (int32_t i = 0; i < sums->channels; i++) {
+      put(out, sums->at + (size_t)(ahead + i), sums->element + (uint32_t)(ahead + i), sums->first + i,
+          *values++);
     }
-    put(out, oy, ox, o, sums[0]);
-    if (two) put(out, oy, ox, o + 1, sums[1]);
+  }
+}
+
+/** One or two neighbouring outputs of a row against the channels o0 … o1−1. */
+OM_APART static void channelsOf(const Output *out, const int16_t *p0, const int16_t *p1, const int8_t *w,
+                                int32_t n, int32_t oy, int32_t ox, int32_t o0, int32_t o1) {
+  Sums sums = {.at = (size_t)oy * (size_t)out->pitch + (size_t)(ox * out->channels + o0),
+               .element = (uint32_t)(oy * out->width + ox) * (uint32_t)out->channels + (uint32_t)o0,
+               .columns = p1 != NULL ? 2 : 1};
+  int32_t most = p1 != NULL ? 2 : 4;
+  w += (size_t)o0 * (size_t)n;
+  for (sums.first = o0; sums.first < o1; sums.first += sums.channels) {
+    sums.channels = o1 - sums.first < most ? 1 : most;
+    if (sums.channels == 1) {
+      sums.values[0] = dot1x1(p0, w, n);
+      if (p1 != NULL) sums.values[1] = dot1x1(p1, w, n);
+    } else if (p1 != NULL) {
+      dot2x2(p0, p1, w, w + n, n, sums.values);
+    } else {
+      dot1x4(p0, w, n, sums.values);
+    }
+    if (out->alike) {
+      putAlike(out, &sums);
+    } else {
+      putEach(out, &sums);
+    }
+    w += (size_t)(sums.channels * n);
+    sums.at += (size_t)sums.channels;
+    sums.element += (uint32_t)sums.channels;
   }
 }
 
@@ -133,6 +150,7 @@ Error conv2d(const Linear *memory, uint32_t scratch, uint32_t conv, uint32_t qua
   if (out.quant.multiplier != 0) {
     out.multiplier = (const int32_t *)(const void *)(base + out.quant.multiplier);
     out.shift = (const int32_t *)(const void *)(base + out.quant.shift);
+    out.alike = out.quant.channels == 1 && out.quant.rounding == 0 && out.shift[0] >= 32;
   }
   const int8_t *from = (const int8_t *)(base + x);
   const int8_t *weights = (const int8_t *)(base + w);
@@ -145,8 +163,8 @@ Error conv2d(const Linear *memory, uint32_t scratch, uint32_t conv, uint32_t qua
     for (int32_t ox = v.x0; ox < v.x1; ox += 2) {
       bool two = ox + 1 < v.x1;
       for (int32_t g = 0; g < v.groups; g++) {
-        windowGather(&v, from, out.quant.inputZero, g, rows, tapsOfColumn(&v, ox), p0);
-        if (two) windowGather(&v, from, out.quant.inputZero, g, rows, tapsOfColumn(&v, ox + 1), p1);
+        gatherPatch(&v, from, out.quant.inputZero, g, rows, tapsOfColumn(&v, ox), p0);
+        if (two) gatherPatch(&v, from, out.quant.inputZero, g, rows, tapsOfColumn(&v, ox + 1), p1);
         channelsOf(&out, p0, two ? p1 : NULL, weights, v.kernelSize, oy, ox, g * perGroup,
                    (g + 1) * perGroup);
       }

@@ -35,11 +35,22 @@ static inline int64_t roundStochastic(int32_t s, uint32_t key, uint32_t index) {
 }
 
 /**
- * One value, 1 ≤ s ≤ 62, m in [2^30, 2^31). |acc·m| ≤ 2^31·(2^31 − 1) and r < 2^62, so the sum stays below 2^63; the
- * clamp happens in 64 bits because a small s can leave more than 32.
+ * One value, 32 ≤ s ≤ 62, m in [2^30, 2^31). The sum's upper word is enough: acc·m lies in ±2^62 and r below 2^s, so
+ * that the word lies in [−2^30, 2^30 + 2^(s−32)] and the zero point cannot make the shifted one overflow.
+ */
+static inline int32_t requantizeUpper(int32_t acc, int32_t m, int32_t s, int64_t r, int32_t zero, int32_t lo,
+                                      int32_t hi) {
+  int32_t q = ((int32_t)(((int64_t)acc * m + r) >> 32) >> (s - 32)) + zero;
+  return q < lo ? lo : q > hi ? hi : q;
+}
+
+/**
+ * One value, 1 ≤ s ≤ 62. |acc·m| ≤ 2^31·(2^31 − 1) and r < 2^62, so the sum stays below 2^63; the clamp happens in 64
+ * bits because a small s can leave more than 32.
  */
 static inline int32_t requantizeValue(int32_t acc, int32_t m, int32_t s, int64_t r, int32_t zero, int32_t lo,
                                       int32_t hi) {
+  if (s >= 32) return requantizeUpper(acc, m, s, r, zero, lo, hi);
   int64_t q = (((int64_t)acc * m + r) >> s) + zero;
   return (int32_t)(q < lo ? lo : q > hi ? hi : q);
 }
