@@ -12,6 +12,7 @@ arm-none-eabi-gcc gcc-arm-none-eabi libnewlib-arm-none-eabi
 qemu-system-arm qemu-system-arm
 mosquitto mosquitto
 socat socat
+openssl openssl
 chromium chromium
 clang-format clang-format
 pkg-config pkg-config

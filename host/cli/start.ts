@@ -24,6 +24,7 @@ import {
   port,
   positive,
   repeated,
+  tlsFiles,
   whole,
 } from "./support/verb.ts";
 import { version } from "./support/version.ts";
@@ -125,7 +126,11 @@ async function run(app: App, options: StartOptions, screen: Screen, lifetime: Li
   const { startServices } = await import("./start/services.ts");
   const { Fleet } = await import("./start/fleet.ts");
   const { View } = await import("./start/view.ts");
-  const services = await startServices({ ...options, page: prepared.page }, progress, lifetime);
+  const services = await startServices(
+    { ...options, tls: tlsFiles(options), page: prepared.page },
+    progress,
+    lifetime,
+  );
   const bridge = new Bridge({
     mqtt: mqttOptions(services.brokerUrl, options),
     base: options.base,

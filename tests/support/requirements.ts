@@ -36,6 +36,7 @@ export const REQUIREMENTS = {
   "qemu-system-arm": program("qemu-system-arm", "qemu-system-arm"),
   mosquitto: program("mosquitto", "mosquitto"),
   socat: program("socat", "socat"),
+  openssl: program("openssl", "openssl"),
   chromium: program("chromium", "chromium"),
   "clang-format": program("clang-format", "clang-format"),
   // QEMU's TCG plugins include glib.h, and find it through pkg-config.

@@ -1,6 +1,7 @@
 // Broker addresses, and what a refusal by a broker means in words.
 
 import { messageOf, OctomoteError } from "../errors.ts";
+import { explainTls } from "./tls.ts";
 
 const SCHEMES = ["mqtt:", "mqtts:", "ws:", "wss:"];
 
@@ -64,6 +65,13 @@ export function explainRefusal(broker: string, error: unknown): OctomoteError {
         "start one there (mosquitto, for instance), or name another with --broker",
         options,
       );
+    case "ECONNRESET":
+    case "EPIPE":
+      return new OctomoteError(
+        `The broker at ${broker} hangs up without an answer`,
+        "check that this port is for mqtts:// or for mqtt://, as you wrote it, and look at the broker's log",
+        options,
+      );
     case "ENOTFOUND":
     case "EAI_AGAIN":
       return new OctomoteError(
@@ -71,11 +79,14 @@ export function explainRefusal(broker: string, error: unknown): OctomoteError {
         "check it for a typing error",
         options,
       );
-    default:
+    default: {
+      const tls = explainTls(error);
+      if (tls) return new OctomoteError(`The broker at ${broker} ${tls.what}`, tls.fix, options);
       return new OctomoteError(
         `No connection to the broker at ${broker}: ${messageOf(error)}`,
         "check address, port and scheme (mqtt://, mqtts://, ws://), and the broker's own log",
         options,
       );
+    }
   }
 }

@@ -2,11 +2,11 @@
 // on both. What exists on MQTT 5 only (properties, topic aliases) is added there and left out elsewhere. MQTT.js does
 // the protocol and the reconnecting; this adds the choice of version, the in-flight window and errors that help.
 
-import { readFileSync } from "node:fs";
 import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from "mqtt";
 import { messageOf, OctomoteError } from "../errors.ts";
 import { matchesFilter } from "../topics.ts";
 import { explainRefusal, isVersionRefusal, normaliseBrokerUrl, withoutCredentials } from "./broker-url.ts";
+import { readTlsFiles, refuseUselessTls, type TlsFiles } from "./tls.ts";
 import { InFlightWindow } from "./window.ts";
 
 /** Version of the payload formats, sent as a user property on MQTT 5. */
@@ -18,13 +18,11 @@ const QUEUE = 1000;
 /** Brokers that speak MQTT 5, and how it is named in their CONNACK. */
 export type MqttVersion = 4 | 5;
 
-export interface MqttOptions {
+export interface MqttOptions extends TlsFiles {
   /** mqtt://, mqtts://, ws:// or wss://, with or without user and password. */
   url: string;
   username?: string;
   password?: string;
-  /** A PEM file with the authorities to trust on mqtts:// and wss://. */
-  caFile?: string;
   clientId?: string;
   /** Published by the broker, retained, when this connection dies. */
   will?: { topic: string; payload: string };
@@ -84,9 +82,10 @@ export class MqttConnection {
   #closed = false;
   #trouble = "";
 
-  /** Does nothing but check the URL; throws `OctomoteError` when it is not one of a broker. */
+  /** Does nothing but check the URL; throws `OctomoteError` when it is not one of a broker, or not one for TLS files. */
   constructor(options: MqttOptions) {
     this.#options = { ...options, url: normaliseBrokerUrl(options.url) };
+    refuseUselessTls(this.#options.url, options);
     this.broker = withoutCredentials(this.#options.url);
     this.#version = options.version ?? 5;
   }
@@ -195,7 +194,8 @@ export class MqttConnection {
         this.#client = null;
         reject(error);
       };
-      const closed = () => fail(new Error("the connection was closed without an answer"));
+      const closed = () =>
+        fail(Object.assign(new Error("the connection was closed"), { code: "ECONNRESET" }));
       client.once("error", fail);
       client.once("close", closed);
       client.once("connect", () => {
@@ -209,21 +209,14 @@ export class MqttConnection {
   }
 
   #clientOptions(version: MqttVersion): IClientOptions {
-    const {
-      will,
-      reconnectPeriod = 1000,
-      connectTimeout = 10_000,
-      username,
-      password,
-      caFile,
-    } = this.#options;
+    const { will, reconnectPeriod = 1000, connectTimeout = 10_000, username, password } = this.#options;
     return {
       protocolId: "MQTT",
       protocolVersion: version,
       clientId: this.#options.clientId,
       username,
       password,
-      ca: caFile ? readFileSync(caFile) : undefined,
+      ...readTlsFiles(this.#options),
       clean: true,
       keepalive: 30,
       reconnectPeriod,

@@ -5,6 +5,7 @@ import type { Listening } from "../../bridge/broker/listen.ts";
 import { PageServer } from "../../bridge/broker/page-server.ts";
 import { relayTo } from "../../bridge/broker/relay.ts";
 import { withoutCredentials } from "../../bridge/mqtt/broker-url.ts";
+import type { TlsFiles } from "../../bridge/mqtt/tls.ts";
 import type { Lifetime } from "../support/lifetime.ts";
 import type { Progress } from "../support/progress.ts";
 import { style } from "../support/style.ts";
@@ -12,6 +13,8 @@ import { style } from "../support/style.ts";
 export interface ServiceOptions {
   /** An external broker; without it the embedded one is started. */
   broker?: string;
+  /** Of the external broker. */
+  tls: TlsFiles;
   host: string;
   port: number;
   mqttPort: number;
@@ -33,7 +36,9 @@ export async function startServices(
   lifetime: Lifetime,
 ): Promise<Services> {
   let brokerUrl = options.broker ?? "";
-  let mqtt = relayTo(brokerUrl || "mqtt://localhost");
+  // Our certificate is lent to pages on this machine only, not to a network that the page is open to.
+  const lent = isLoopback(options.host) ? options.tls : { caFile: options.tls.caFile };
+  let mqtt = relayTo(brokerUrl || "mqtt://localhost", options.broker ? lent : {});
   if (options.broker) progress.note("broker", `${withoutCredentials(options.broker)} (external)`);
   else {
     const broker = new EmbeddedBroker({ host: options.host, port: options.mqttPort });
@@ -54,4 +59,8 @@ export async function startServices(
 
 function taken(listening: Listening, wanted: number): string {
   return listening.replaced ? style.yellow(`  (port ${wanted} is taken)`) : "";
+}
+
+function isLoopback(host: string): boolean {
+  return host === "localhost" || host === "::1" || /^127\.\d+\.\d+\.\d+$/.test(host);
 }

@@ -2,6 +2,7 @@
 
 import { type Command, InvalidArgumentError, Option } from "commander";
 import type { MqttOptions, MqttVersion } from "../../bridge/mqtt/connection.ts";
+import type { TlsFiles } from "../../bridge/mqtt/tls.ts";
 
 /** Adds a verb to the program; `finish` takes the exit code of its run. */
 export type DefineVerb = (program: Command, finish: (code: number) => void) => void;
@@ -61,6 +62,8 @@ export interface BrokerOptions {
   user?: string;
   password?: string;
   ca?: string;
+  cert?: string;
+  key?: string;
   mqttVersion?: MqttVersion;
 }
 
@@ -78,7 +81,15 @@ export function addBrokerOptions(command: Command, defaultBroker?: string): Comm
         "OCTOMOTE_MQTT_PASSWORD",
       ),
     )
-    .addOption(new Option("--ca <file>", "PEM file of the authority behind an mqtts:// broker"))
+    .addOption(
+      new Option("--ca <file>", "PEM file of the authority behind an mqtts:// broker").env(
+        "OCTOMOTE_MQTT_CA",
+      ),
+    )
+    .addOption(new Option("--cert <file>", "PEM file of our certificate for it").env("OCTOMOTE_MQTT_CERT"))
+    .addOption(
+      new Option("--key <file>", "PEM file of the certificate's private key").env("OCTOMOTE_MQTT_KEY"),
+    )
     .addOption(
       new Option("--mqtt-version <5|4>", "speak only this version (4 is MQTT 3.1.1)")
         .choices(["5", "4"])
@@ -95,7 +106,12 @@ export function mqttOptions(url: string, options: BrokerOptions): MqttOptions {
     url,
     username: options.user,
     password: options.password,
-    caFile: options.ca,
+    ...tlsFiles(options),
     version: options.mqttVersion,
   };
+}
+
+/** The files of an encrypted connection. */
+export function tlsFiles({ ca, cert, key }: BrokerOptions): TlsFiles {
+  return { caFile: ca, certFile: cert, keyFile: key };
 }
