@@ -42,6 +42,25 @@ describe("sgdUpdate (7)", () => {
     expect(count).toBeGreaterThan(100);
   });
 
+  test("reaching an edge is no clamping, passing it is", () => {
+    const q = quant(1 << 30, 30, -32512, 32512);
+    const dw = bytes(8);
+    store<i32>(dw, -1);
+    store<i32>(dw, 1, 4);
+    const w16 = bytes(4);
+    store<i16>(w16, 32511);
+    store<i16>(w16, -32511, 2);
+    const w8 = bytes(2);
+    expect(sgdUpdate(q, dw, 2, 0, w16, w8)).toBe(0);
+    expect(load<i16>(w16)).toBe(32512);
+    expect(load<i16>(w16, 2)).toBe(-32512);
+    expect(sgdUpdate(q, dw, 2, 0, w16, w8)).toBe(2);
+    expect(load<i16>(w16)).toBe(32512);
+    expect(load<i16>(w16, 2)).toBe(-32512);
+    expect(load<i8>(w8)).toBe(127);
+    expect(load<i8>(w8, 1)).toBe(-127);
+  });
+
   test("a gradient of 0 moves nothing, whatever the draw", () => {
     const w16 = bytes(200);
     const w8 = bytes(100);

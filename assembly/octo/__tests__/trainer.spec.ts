@@ -5,6 +5,7 @@ import { ALLOCATION_SEALED, BAD_LABEL, SENSOR_SHAPE, STATE_MISMATCH } from "../.
 import { fixed } from "../../device/param";
 import { sensor } from "../../device/sensor";
 import { copyOf, errorOf, failure, same } from "../../int8/__tests__/support";
+import { drawKey } from "../../int8/rng";
 import * as checkpoint from "../checkpoint";
 import { conv2d, dense } from "../conv2d";
 import { maxPool } from "../max-pool";
@@ -73,8 +74,14 @@ describe("checkpoint", () => {
 });
 
 describe("training", () => {
+  test("draws belong to seed, step and tensor", () => {
+    expect(checkpoint.key(9)).toBe(drawKey(5, 0, 9));
+    train(0, 1);
+    expect(checkpoint.key(9)).toBe(drawKey(5, 1, 9));
+  });
+
   test("restored training goes on as uninterrupted training does, bit for bit", () => {
-    train(0, 25);
+    train(1, 25);
     const size = checkpoint.bytes();
     const halfway = copyOf(checkpoint.state, size);
     train(25, 60);
