@@ -153,6 +153,7 @@ export const ERRORS: readonly ErrorEntry[] = [
     name: "state-mismatch",
     message: "the learned state that was written belongs to another model or version",
     advice: "Write a state that the same app has learned.",
+    where: "word of the state's header",
     got: "its mark, length or structure",
     want: "this model's",
   },

@@ -1,8 +1,9 @@
 // Softmax with cross-entropy against double precision. Bounds: a probability is within 6 units of 2^−16 (0.0001), the loss
 // within 0.0002 while the label's probability is at least e^−10.
 import { BAD_SHAPE, OVERLAP } from "../../device/errors";
+import { fin } from "../rng";
 import { softmaxCrossEntropy } from "../softmax-cross-entropy";
-import { bytes, errorOf, failure, quant, random, seed } from "./support";
+import { bytes, errorOf, failure, quant, random, randomWords, seed } from "./support";
 
 const MOST_CLASSES: i32 = 100;
 
@@ -52,6 +53,18 @@ describe("softmaxCrossEntropy (17)", () => {
     }
     expect(worst).toBeLessThan(6.0 / 65536);
     expect(worstLoss).toBeLessThan(0.0002);
+  });
+
+  test("its bits are a contract with the C twin: a digest over random logits", () => {
+    seed(77);
+    let digest: u32 = 0;
+    const errors = bytes(40);
+    for (let n = 0; n < 500; ++n) {
+      const logits = randomWords(10, -30000, 30000);
+      digest = fin(digest ^ softmaxCrossEntropy(quant(1518500250, 18 + (n % 14), 0, 0), logits, 10, n % 10, errors));
+      for (let i = 0; i < 40; i += 4) digest = fin(digest ^ load<u32>(errors + i));
+    }
+    expect(digest).toBe(989958999);
   });
 
   test("equal logits: p = 1/n, loss = ln n", () => {
