@@ -61,7 +61,9 @@ describe("softmaxCrossEntropy (17)", () => {
     const errors = bytes(40);
     for (let n = 0; n < 500; ++n) {
       const logits = randomWords(10, -30000, 30000);
-      digest = fin(digest ^ softmaxCrossEntropy(quant(1518500250, 18 + (n % 14), 0, 0), logits, 10, n % 10, errors));
+      digest = fin(
+        digest ^ softmaxCrossEntropy(quant(1518500250, 18 + (n % 14), 0, 0), logits, 10, n % 10, errors),
+      );
       for (let i = 0; i < 40; i += 4) digest = fin(digest ^ load<u32>(errors + i));
     }
     expect(digest).toBe(989958999);
