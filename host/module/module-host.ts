@@ -1,5 +1,6 @@
 // Runs a module in Node and in browsers: the same binaries as on a device, the same bits (docs/abi.md).
 import { instantiate } from "@assemblyscript/loader";
+import { describeFault } from "../protocol/errors.ts";
 import { encodeParams, type Param } from "../protocol/params.ts";
 import { admit } from "./admission.ts";
 import { ABI_VERSION, HOST_MODULE } from "./imports.ts";
@@ -42,7 +43,7 @@ export class ModuleTrap extends Error {
   readonly want: number;
 
   constructor(code: number, where: number, got: number, want: number) {
-    super(`module error ${code} (where ${where}, got ${got}, want ${want}); see docs/errors.md`);
+    super(describeFault({ code, where, got, want }));
     this.code = code;
     this.where = where;
     this.got = got;

@@ -95,9 +95,11 @@ export const ERRORS: readonly ErrorEntry[] = [
   {
     code: 20,
     name: "layer-shape",
-    message: "a layer does not fit its input",
+    message: "the layer does not fit its input",
     advice: "Change the layer or the one before it.",
     where: "layer",
+    got: "needs",
+    want: "room for",
   },
   {
     code: 21,

@@ -47,6 +47,9 @@ export const INTRINSICS: readonly string[] = [
   "softmaxCrossEntropy",
 ];
 
+/** Layers by kind (assembly/octo/layer.ts). */
+export const LAYERS: readonly string[] = ["input", "conv2d", "dense", "maxPool", "relu"];
+
 /** The entry points of a module by number (docs/errors.md): `where` of a trap. */
 export const ENTRY_POINTS: readonly string[] = [
   "",
@@ -92,7 +95,7 @@ function place(entry: ErrorEntry, where: number | undefined): string {
     case "intrinsic":
       return INTRINSICS[where] ? `${INTRINSICS[where]}: ` : "";
     case "layer":
-      return `layer ${where >>> 8}: `;
+      return `layer ${where >>> 8} (${LAYERS[where & 255] ?? "of an unknown kind"}): `;
     case "export":
       return ENTRY_POINTS[where] ? `${ENTRY_POINTS[where]}: ` : "";
     case "byte offset":

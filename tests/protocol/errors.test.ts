@@ -8,6 +8,7 @@ import {
   errorName,
   errorsMarkdown,
   INTRINSICS,
+  LAYERS,
 } from "../../host/protocol/errors.ts";
 
 const root = new URL("../../", import.meta.url);
@@ -39,6 +40,13 @@ test("assembly/device/errors.ts has every code that modules raise", () => {
   );
 });
 
+test("layers have the kinds of assembly/octo/layer.ts", () => {
+  const kinds = [...read("assembly/octo/layer.ts").matchAll(/^export const ([A-Z0-9_]+): u8 = (\d+);/gm)];
+  const names = kinds.map(([, name]) => (name as string).toLowerCase().replaceAll("_", ""));
+  expect(names).toEqual(LAYERS.slice(1).map((name) => name.toLowerCase()));
+  expect(kinds.map(([, , kind]) => Number(kind))).toEqual(kinds.map((_, i) => i + 1));
+});
+
 test("intrinsics and entry points have the numbers of docs/abi.md", () => {
   const abi = read("docs/abi.md");
   const table = [...abi.matchAll(/^\| (\d+) \| `(\w+)\(/gm)].map(([, number, name]) => [
@@ -57,7 +65,10 @@ describe("a fault in words", () => {
       { code: 8, where: 1, got: 70000, want: 65536 },
       /^conv2d: .*\(end: 70000; limit: 65536\)\. Check the pointer/,
     ],
-    [{ code: 20, where: (3 << 8) | 1 }, /^layer 3: a layer does not fit its input\. /],
+    [
+      { code: 20, where: (3 << 8) | 1, got: 5, want: 4 },
+      /^layer 3 \(conv2d\): the layer does not fit its input \(needs: 5; room for: 4\)\. /,
+    ],
     [{ code: 43, where: 5 }, /^step: the module stopped itself/],
     [{ code: 40, where: 2, text: "env.abort" }, /^import 2: .*\(env\.abort\)\. Import only/],
     [{ code: 999 }, /error 999.*update Octomote/],
