@@ -202,7 +202,7 @@ Error engineCall(uint32_t handle, int32_t argument, int32_t *result, Fault *faul
 uint8_t *engineLinear(uint32_t *length) {
   *length = 0;
   if (engine.module == NULL) return NULL;
-#if M3_VERSION_MINOR >= 9
+#if M3_VERSION_MAJOR > 0 || M3_VERSION_MINOR >= 9
   size_t bytes = 0;
   uint8_t *memory = m3_GetMemory(engine.module, &bytes, 0);
   *length = (uint32_t)bytes;

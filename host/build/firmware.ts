@@ -69,7 +69,7 @@ const WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Werror"];
 
 // wasm3 gets its memory from our pool, and nothing else of it is changed. Floats are left out: no module has any, and
 // they are a third of the engine.
-const WASM3_FLAGS = [
+export const WASM3_FLAGS = [
   "-std=gnu11",
   "-w",
   ...["malloc", "calloc", "realloc", "free"].map(
@@ -77,7 +77,8 @@ const WASM3_FLAGS = [
   ),
 ];
 
-const wasm3Defines = (height: number) => [
+/** Our configuration of wasm3: the same for its own files and for those that include its headers. */
+export const wasm3Defines = (height: number) => [
   "-Dd_m3HasFloat=0",
   "-Dd_m3CascadedOpcodes=0",
   "-Dd_m3VerboseErrorMessages=0",
@@ -85,7 +86,8 @@ const wasm3Defines = (height: number) => [
   "-Dd_m3CodePageAlignSize=2048",
   "-Dd_m3MaxConstantTableSize=64",
   "-Dd_m3MaxDuplicateFunctionImpl=2",
-  // of later versions: parts that no module of ours may use
+  // of later versions: parts that no module of ours may use. Without typed references there are neither stack
+  // switching nor snapshots, without atomics no threads.
   "-Dd_m3GuardedMemory=0",
   "-Dd_m3HasRefTypes=0",
   "-Dd_m3HasMultiMemory=0",
@@ -94,6 +96,12 @@ const wasm3Defines = (height: number) => [
   "-Dd_m3HasWideArithmetic=0",
   "-Dd_m3HasExceptionHandling=0",
   "-Dd_m3HasTypedRefs=0",
+  "-Dd_m3HasAtomics=0",
+  "-Dd_m3HasGasMetering=0",
+  // of later versions: what asks the operating system (files, time, stack), and a bound for the C stack that takes it
+  // for 8 MB, where a board has a few KB. Ours is engineSetStackBound's.
+  "-Dd_m3HasPosixHost=0",
+  "-Dd_m3MaxNativeStack=0",
 ];
 
 function readBoard(board: string): BoardFile {
