@@ -2,7 +2,7 @@
 // boards/runtime/errors.h, assembly in assembly/device/errors.ts; docs/errors.md is printed from it (errors.ts).
 
 /** What an error's `where` holds. */
-export type Place = "intrinsic" | "layer" | "export" | "byte offset" | "index of the import";
+export type Place = "intrinsic" | "layer" | "export" | "byte offset" | "index of the import" | "header word";
 
 export interface ErrorEntry {
   readonly code: number;
@@ -155,7 +155,7 @@ export const ERRORS: readonly ErrorEntry[] = [
     name: "state-mismatch",
     message: "the learned state that was written belongs to another model or version",
     advice: "Write a state that the same app has learned.",
-    where: "word of the state's header",
+    where: "header word",
     got: "its mark, length or structure",
     want: "this model's",
   },
