@@ -95,6 +95,7 @@ function place(entry: ErrorEntry, where: number | undefined): string {
     case "intrinsic":
       return INTRINSICS[where] ? `${INTRINSICS[where]}: ` : "";
     case "layer":
+      if (where < 0) return "the model's input: ";
       return `layer ${where >>> 8} (${LAYERS[where & 255] ?? "of an unknown kind"}): `;
     case "export":
       return ENTRY_POINTS[where] ? `${ENTRY_POINTS[where]}: ` : "";
@@ -102,6 +103,8 @@ function place(entry: ErrorEntry, where: number | undefined): string {
       return `at byte ${where}: `;
     case "index of the import":
       return `import ${where}: `;
+    case "header word":
+      return `word ${where} of the header: `;
     default:
       return "";
   }

@@ -65,6 +65,8 @@ describe("a fault in words", () => {
       { code: 8, where: 1, got: 70000, want: 65536 },
       /^conv2d: .*\(end: 70000; limit: 65536\)\. Check the pointer/,
     ],
+    [{ code: 20, where: -256, got: 2, want: 3 }, /^the model's input: /],
+    [{ code: 28, where: 3, got: 1, want: 2 }, /^word 3 of the header: /],
     [
       { code: 20, where: (3 << 8) | 1, got: 5, want: 4 },
       /^layer 3 \(conv2d\): the layer does not fit its input \(needs: 5; room for: 4\)\. /,
