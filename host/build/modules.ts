@@ -52,19 +52,49 @@ async function readSource(name: string, folder: string): Promise<string | null> 
   return readFile(own === undefined ? path : join(ROOT, own), "utf8").catch(() => null);
 }
 
-/** Compiles one module. @throws CompileError with asc's diagnostics */
+/** The name under which asc hands over a module's text, which stays in memory. */
+const TEXT = "module-text.wat";
+
+/** Where a module's text has floating point, which the firmware's wasm3 is built without; undefined: nowhere. */
+function findFloat(text: string): string | undefined {
+  const float = /\bf(32|64)\b/;
+  if (!float.test(text)) return undefined;
+  const inside = text
+    .split(/^ \(func \$/m)
+    .slice(1)
+    .find((it) => float.test(it));
+  return inside?.match(/^\S+/)?.[0] ?? "a global variable";
+}
+
+/** Compiles one module. @throws CompileError with asc's diagnostics, or when floating point is left in the module */
 async function asc(entries: string[], out: string, options: string[]): Promise<number> {
   await mkdir(dirname(out), { recursive: true });
-  const text: string[] = [];
-  const sink = { write: (chunk: string | Uint8Array) => void text.push(String(chunk)) };
+  const messages: string[] = [];
+  const sink = { write: (chunk: string | Uint8Array) => void messages.push(String(chunk)) };
+  let text = "";
+  const keep = async (name: string, contents: string | Uint8Array, folder: string): Promise<void> => {
+    if (basename(name) === TEXT) text = String(contents);
+    else await writeFile(resolve(folder, name), contents);
+  };
   // asc names files relative to the folder that it is called from
   const local = (path: string) => relative(process.cwd(), path);
-  const args = [...entries.map(local), "--outFile", local(out), ...options];
-  const { error } = await main(args, { stdout: sink as never, stderr: sink as never, readFile: readSource });
+  const args = [...entries.map(local), "--outFile", local(out), "--textFile", TEXT, ...options];
+  const { error } = await main(args, {
+    stdout: sink as never,
+    stderr: sink as never,
+    readFile: readSource,
+    writeFile: keep,
+  });
+  const names = entries.map(local).join(", ");
   if (error)
+    throw new CompileError(`${names} does not compile:\n${messages.join("").trim() || error.message}`);
+  const float = findFloat(text);
+  if (float) {
+    await rm(out, { force: true });
     throw new CompileError(
-      `${entries.map(local).join(", ")} does not compile:\n${text.join("").trim() || error.message}`,
+      `${names}: a module is integer only, but there is floating point in ${float}; write decimals as constants in param() or fixed()`,
     );
+  }
   return (await stat(out)).size;
 }
 

@@ -1,6 +1,6 @@
 // What the release modules are made of, and what they do: integers only, fixed memory, allowed imports, few bytes, and the same
 // bits from the same seed on either target.
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -40,6 +40,20 @@ beforeAll(async () => {
 });
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
+
+it("an app with floating point is refused when it is built, by the name of the function", async () => {
+  const app = join(folder, "floating.ts");
+  await writeFile(
+    app,
+    `import { Model, dense, sensor } from "octomote/assembly";
+    const model = new Model([1, 1, 4]).add(dense(2));
+    let mean: f64 = 0;
+    export function step(): void { mean = mean * 0.9 + <f64>model.infer(sensor.frame()).argmax(); }`,
+  );
+  await expect(buildModules({ apps: [app], out: folder })).rejects.toThrow(
+    /integer only.*floating\/step; write decimals as constants/,
+  );
+});
 
 describe.each(TARGETS)("release modules for %s", (target) => {
   const modules = async (): Promise<[string, Uint8Array<ArrayBuffer>][]> =>
