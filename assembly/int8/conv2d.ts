@@ -1,11 +1,12 @@
 // Intrinsic 1: 2-D convolution, INT8 × INT8 → INT32 → INT8 (or INT32 accumulators). Dense layers are 1×1
 // convolutions over a [1, 1, K] tensor; depthwise ones have groups = channels.
 import * as check from "./check";
-import { nearest, requantizeValue, stochastic } from "./requantize-value";
+import { block1x1, block1x4, block3x4 } from "./conv2d-block";
 import {
   CONV_DILATION_H,
   CONV_DILATION_W,
   CONV_GROUPS,
+  CONV_KERNEL_H,
   CONV_KERNEL_W,
   CONV_PAD_LEFT,
   CONV_PAD_TOP,
@@ -15,15 +16,8 @@ import {
   CONV_X1,
   CONV_Y0,
   CONV_Y1,
-  QUANT_CHANNELS,
-  QUANT_HI,
   QUANT_INPUT_ZERO,
-  QUANT_KEY,
-  QUANT_LO,
   QUANT_MULTIPLIER,
-  QUANT_OUTPUT_ZERO,
-  QUANT_ROUNDING,
-  QUANT_SHIFT,
   SCRATCH_DATA,
   SCRATCH_SIZE,
   TENSOR_C,
@@ -34,32 +28,62 @@ import { Taps } from "./taps";
 
 const FN: i32 = 1;
 
-/** Σ x·w over n bytes. */
-function dot(x: usize, w: usize, n: usize): i32 {
-  let sum = 0;
-  const end = x + n;
-  for (const fours = x + (n & ~3); x < fours; x += 4, w += 4) {
-    sum +=
-      load<i8>(x) * load<i8>(w) +
-      load<i8>(x, 1) * load<i8>(w, 1) +
-      load<i8>(x, 2) * load<i8>(w, 2) +
-      load<i8>(x, 3) * load<i8>(w, 3);
-  }
-  for (; x < end; ++x, ++w) sum += load<i8>(x) * load<i8>(w);
-  return sum;
-}
+/** Neighbouring outputs, and channels of each, that block3x4 makes at once. */
+const OUTPUTS: i32 = 3;
+const CHANNELS: i32 = 4;
 
-/** Σ w over n bytes. */
-function sumOf(w: usize, n: usize): i32 {
-  let sum = 0;
-  for (const end = w + n; w < end; ++w) sum += load<i8>(w);
-  return sum;
+/**
+ * The n bytes under output (oy, ox) that one group of channels sees, in the kernel's own order [kernelH, kernelW,
+ * c/groups]; the padding is the input zero point.
+ */
+function gather(
+  conv: usize,
+  xT: usize,
+  x: usize,
+  zero: i32,
+  rows: i32,
+  oy: i32,
+  ox: i32,
+  group: i32,
+  n: usize,
+  to: usize,
+): void {
+  const columns = Taps.horizontal(conv, xT, ox);
+  const kx0 = Taps.first(columns);
+  const taps = Taps.end(columns) - kx0;
+  const ky0 = Taps.first(rows);
+  const ky1 = Taps.end(rows);
+  const inputChannels = load<i32>(xT, TENSOR_C);
+  const groups = load<i32>(conv, CONV_GROUPS);
+  const perGroup = inputChannels / groups;
+  const kernelW = load<i32>(conv, CONV_KERNEL_W);
+  const dilationW = load<i32>(conv, CONV_DILATION_W);
+  const dilationH = load<i32>(conv, CONV_DILATION_H);
+  const xPitch = load<i32>(xT, TENSOR_PITCH);
+  if (taps < kernelW || ky1 - ky0 < load<i32>(conv, CONV_KERNEL_H)) memory.fill(to, <u8>zero, n);
+  // one run of bytes per kernel row where the taps of a row are neighbours, else one run per tap
+  const joined = dilationW == 1 && groups == 1;
+  const runs = joined ? 1 : taps;
+  const runBytes = <usize>(joined ? taps * inputChannels : perGroup);
+  const top = oy * load<i32>(conv, CONV_STRIDE_H) - load<i32>(conv, CONV_PAD_TOP) + ky0 * dilationH;
+  const left = ox * load<i32>(conv, CONV_STRIDE_W) - load<i32>(conv, CONV_PAD_LEFT) + kx0 * dilationW;
+  let row = x + <isize>(top * xPitch + left * inputChannels + group * perGroup);
+  to += <usize>((ky0 * kernelW + kx0) * perGroup);
+  for (let ky = ky0; ky < ky1; ++ky) {
+    for (let run = 0, from = row, at = to; run < runs; ++run) {
+      memory.copy(at, from, runBytes);
+      from += <usize>(dilationW * inputChannels);
+      at += <usize>perGroup;
+    }
+    row += <usize>(xPitch * dilationH);
+    to += <usize>(kernelW * perGroup);
+  }
 }
 
 /**
  * y = requantise(Σ w·(x − inputZero) + bias) over the output window; padding is the input zero point, so it adds nothing.
  *
- * @param scratch 4·kernelH·kernelW·c/groups bytes (for native im2col; the check is the same everywhere)
+ * @param scratch 4·kernelH·kernelW·c/groups bytes: the patches under three outputs here, under two in native code
  * @param conv kernel, stride, dilation, padding, groups, output window
  * @param quant zero points, range, multipliers; multiplier = 0 asks for int32 accumulators in y
  * @param xT, x int8 [h, w, c] in [−128, 127]
@@ -81,82 +105,51 @@ export function conv2d(
   yT: usize,
   y: usize,
 ): void {
-  const multiplier = checkArguments(scratch, conv, quant, xT, x, w, bias, yT, y);
+  checkArguments(scratch, conv, quant, xT, x, w, bias, yT, y);
 
-  const inputChannels = load<i32>(xT, TENSOR_C);
   const channels = load<i32>(yT, TENSOR_C);
   const groups = load<i32>(conv, CONV_GROUPS);
-  const perGroup = inputChannels / groups;
   const channelsPerGroup = channels / groups;
-  const kernelW = load<i32>(conv, CONV_KERNEL_W);
-  const dilationW = load<i32>(conv, CONV_DILATION_W);
-  const kernelBytes = <usize>check.kernelSize(conv, xT);
-  const rowBytes = <usize>(kernelW * perGroup);
-  const xPitch = load<i32>(xT, TENSOR_PITCH);
-  const xRowStep = <usize>(xPitch * load<i32>(conv, CONV_DILATION_H));
+  const n = <usize>check.kernelSize(conv, xT);
   const zero = load<i32>(quant, QUANT_INPUT_ZERO);
-  const outputZero = load<i32>(quant, QUANT_OUTPUT_ZERO);
-  const lo = load<i32>(quant, QUANT_LO);
-  const hi = load<i32>(quant, QUANT_HI);
-  const shift = <usize>load<i32>(quant, QUANT_SHIFT);
-  const perChannel: usize = load<i32>(quant, QUANT_CHANNELS) == 1 ? 0 : 4;
-  const random = load<i32>(quant, QUANT_ROUNDING);
-  const key = load<i32>(quant, QUANT_KEY);
+  const patches = <usize>load<i32>(scratch, SCRATCH_DATA);
   const yPitch = load<i32>(yT, TENSOR_PITCH);
   const width = load<i32>(yT, TENSOR_W);
-  // one run of bytes per kernel row where the taps of a row are neighbours, else one run per tap
-  const joined = dilationW == 1 && groups == 1;
-  const tapBytes = <usize>(dilationW * inputChannels);
   const x1 = load<i32>(conv, CONV_X1);
   const y1 = load<i32>(conv, CONV_Y1);
 
+  // with gaps between the rows, the place of an element is ahead of its index
+  const gap = (<usize>(yPitch - width * channels)) << (load<i32>(quant, QUANT_MULTIPLIER) ? 0 : 2);
   for (let oy = load<i32>(conv, CONV_Y0); oy < y1; ++oy) {
     const rows = Taps.vertical(conv, xT, oy);
-    const ky0 = Taps.first(rows);
-    const ky1 = Taps.end(rows);
-    const top =
-      oy * load<i32>(conv, CONV_STRIDE_H) -
-      load<i32>(conv, CONV_PAD_TOP) +
-      ky0 * load<i32>(conv, CONV_DILATION_H);
-    for (let ox = load<i32>(conv, CONV_X0); ox < x1; ++ox) {
-      const columns = Taps.horizontal(conv, xT, ox);
-      const kx0 = Taps.first(columns);
-      const taps = Taps.end(columns) - kx0;
-      const left = ox * load<i32>(conv, CONV_STRIDE_W) - load<i32>(conv, CONV_PAD_LEFT) + kx0 * dilationW;
-      const runs = joined ? 1 : taps;
-      const runBytes = <usize>(joined ? taps * inputChannels : perGroup);
-      const patch = x + <isize>(top * xPitch + left * inputChannels);
-      const kernel = w + <usize>ky0 * rowBytes + <usize>(kx0 * perGroup);
-      const element = (oy * width + ox) * channels;
-      for (let o = 0; o < channels; ++o) {
-        let acc = bias ? load<i32>(bias + ((<usize>o) << 2)) : 0;
-        let xRow = patch + <usize>((o / channelsPerGroup) * perGroup);
-        let wRow = kernel + <usize>o * kernelBytes;
-        for (let ky = ky0; ky < ky1; ++ky) {
-          for (let run = 0, xRun = xRow, wRun = wRow; run < runs; ++run) {
-            acc += dot(xRun, wRun, runBytes);
-            if (zero) acc -= zero * sumOf(wRun, runBytes);
-            xRun += tapBytes;
-            wRun += perGroup;
-          }
-          xRow += xRowStep;
-          wRow += rowBytes;
+    const row = y + <usize>oy * gap;
+    for (let ox = load<i32>(conv, CONV_X0); ox < x1; ox += OUTPUTS) {
+      const outputs = min(OUTPUTS, x1 - ox);
+      const first = (oy * width + ox) * channels;
+      for (let group = 0, o = 0; group < groups; ++group) {
+        const end = o + channelsPerGroup;
+        for (let i = 0, patch = patches; i < outputs; ++i, patch += n) {
+          gather(conv, xT, x, zero, rows, oy, ox + i, group, n, patch);
         }
-        const at = oy * yPitch + ox * channels + o;
-        if (multiplier) {
-          const q = <usize>o * perChannel;
-          const s = load<i32>(shift + q);
-          const r = random ? stochastic(s, key, element + o) : nearest(s);
-          store<i8>(y + at, requantizeValue(acc, load<i32>(multiplier + q), s, r, outputZero, lo, hi));
-        } else {
-          store<i32>(y + ((<usize>at) << 2), acc);
+        while (o < end) {
+          const kernels = w + <usize>o * n;
+          const made = o <= end - CHANNELS ? CHANNELS : 1;
+          if (made == CHANNELS && outputs == OUTPUTS) {
+            block3x4(patches, kernels, n, quant, bias, row, first, o, channels);
+          } else {
+            for (let i = 0, patch = patches, at = first; i < outputs; ++i, patch += n, at += channels) {
+              if (made == CHANNELS) block1x4(patch, kernels, n, quant, bias, row, at, o);
+              else block1x1(patch, kernels, n, quant, bias, row, at, o);
+            }
+          }
+          o += made;
         }
       }
     }
   }
 }
 
-/** Checks in the order of docs/abi.md; returns the multiplier's pointer, 0 for int32 output. */
+/** Checks in the order of docs/abi.md. */
 function checkArguments(
   scratch: usize,
   conv: usize,
@@ -167,7 +160,7 @@ function checkArguments(
   bias: usize,
   yT: usize,
   y: usize,
-): usize {
+): void {
   check.scratchStruct(FN, scratch);
   check.convStruct(FN, conv);
   check.quantStruct(FN, quant);
@@ -201,5 +194,4 @@ function checkArguments(
   check.apart(FN, scratchData, scratchBytes, x, xBytes);
   check.apart(FN, scratchData, scratchBytes, w, wBytes);
   check.apart(FN, scratchData, scratchBytes, bias, biasBytes);
-  return multiplier;
 }

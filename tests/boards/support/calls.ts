@@ -153,7 +153,7 @@ function window(
     const y = {
       h: length(x.h, top + bottom, kh, sh, dh),
       w: length(x.w, left + right, kw, sw, dw),
-      c: pool ? x.c : groups * dice.in(1, 4),
+      c: pool ? x.c : groups * dice.of(dice.in(1, 4), dice.in(4, 9)), // kernels work on blocks of channels
       pitch: 0,
     };
     const kernel = (kh * kw * x.c) / groups;
