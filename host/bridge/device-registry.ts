@@ -105,7 +105,7 @@ export class DeviceRegistry {
     } else if (device.link !== link) {
       // A device that was reset may come back on a new connection before the old one is found dead.
       if (device.online && this.#links.has(device.link)) {
-        const message = `${hello.id} answers at ${transport} now, and no longer at ${device.transport}`;
+        const message = `${hello.id} answers at ${transport} now, and no longer at ${device.transport}; if these are two devices, give one of them another id`;
         this.#bus.emit("log", { level: "warning", message });
       }
       device.link = link;

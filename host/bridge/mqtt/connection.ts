@@ -15,6 +15,8 @@ const SCHEMA = "1";
 const OWN_WINDOW = 32;
 /** At most this many QoS 1 messages wait while the broker is away. */
 const QUEUE = 1000;
+/** Bytes that may wait for a broker that does not keep up; beyond, QoS 0 is lost as it is while the broker is away. */
+const HIGH_WATER = 1 << 20;
 /** Brokers that speak MQTT 5, and how it is named in their CONNACK. */
 export type MqttVersion = 4 | 5;
 
@@ -119,11 +121,12 @@ export class MqttConnection {
     }
   }
 
-  /** Sends, or with QoS 1 queues; text is JSON unless told otherwise. QoS 0 is lost while the broker is away. */
+  /** Sends, or with QoS 1 queues; text is JSON unless told otherwise. QoS 0 is lost while the broker is away or overrun. */
   publish(topic: string, payload: string | Uint8Array, options: PublishOptions = {}): void {
     if (this.#closed) return;
     if (!options.qos) {
-      if (this.#connected) this.#send(topic, payload, options, () => {});
+      const waiting = this.#client?.stream?.writableLength ?? 0;
+      if (this.#connected && waiting < HIGH_WATER) this.#send(topic, payload, options, () => {});
       else this.stats.dropped++;
       return;
     }
