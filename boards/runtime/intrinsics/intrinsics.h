@@ -1,7 +1,7 @@
 // The intrinsics of `octo_int8_1` (docs/abi.md): hot operations of the size of a layer, bit for bit those of
 // assembly/int8, which is the reference. Arguments are offsets into linear memory and numbers, in the order of the
 // imports; shapes, ranges and layouts are told there. Each checks everything before it writes anything, and returns
-// the first error with its numbers in `fault`.
+// the first error with its numbers in `fault`; conv2dLearn is made of others, which do so for each group of channels.
 #ifndef OM_INTRINSICS_H
 #define OM_INTRINSICS_H
 
