@@ -38,6 +38,9 @@ M3Result m3_Yield(void) {
   return (const void *)__builtin_frame_address(0) < stackBound ? m3Err_trapStackOverflow : m3Err_none;
 }
 
+/** In place of wasm3's, which follows what could not be allocated: a failed load resets the whole pool anyway. */
+void m3_FreeModule(IM3Module module) { (void)module; }
+
 const char *engineName(void) { return "wasm3-" M3_VERSION; }
 
 /** The engine's sentence as an error of ours. */

@@ -69,13 +69,20 @@ const WARNINGS = ["-std=c11", "-Wall", "-Wextra", "-Werror"];
 
 // wasm3 gets its memory from our pool, and nothing else of it is changed. Floats are left out: no module has any, and
 // they are a third of the engine.
-export const WASM3_FLAGS = [
+const WASM3_FLAGS = [
   "-std=gnu11",
   "-w",
   ...["malloc", "calloc", "realloc", "free"].map(
     (name) => `-D${name}=pool${name[0]?.toUpperCase()}${name.slice(1)}`,
   ),
 ];
+
+/**
+ * Flags of one of wasm3's own files, besides its configuration. Its m3_FreeModule, which runs when a module cannot be
+ * parsed, follows pointers that were never allocated: engine_wasm3.c has one in its place.
+ */
+export const wasm3Flags = (source: string) =>
+  basename(source) === "m3_module.c" ? [...WASM3_FLAGS, "-Dm3_FreeModule=m3_FreeModuleOfWasm3"] : WASM3_FLAGS;
 
 /** Our configuration of wasm3: the same for its own files and for those that include its headers. */
 export const wasm3Defines = (height: number) => [
@@ -197,7 +204,7 @@ export async function buildFirmware(
     ...ours.map((source) => ({ source, flags: own })),
     ...wasm3.sources.map((source) => ({
       source,
-      flags: [...cpu, ...file.optimise.wasm3, ...WASM3_FLAGS, ...engine, ...defines],
+      flags: [...cpu, ...file.optimise.wasm3, ...wasm3Flags(source), ...engine, ...defines],
     })),
   ];
   const script = file.linkerScript ? join(ROOT, "boards", board, file.linkerScript) : undefined;
