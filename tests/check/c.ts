@@ -1,4 +1,4 @@
-// C of boards and bench: its form (clang-format), and that the runtime knows no board.
+// C of boards, bench and fuzz targets: its form (clang-format), and that the runtime knows no board.
 import { posix } from "node:path";
 import { findProgram } from "../support/requirements.ts";
 import { type Check, filesBelow, problemsOf, runTool, textOf } from "./part.ts";
@@ -6,7 +6,9 @@ import { type Check, filesBelow, problemsOf, runTool, textOf } from "./part.ts";
 export const clangFormat: Check = {
   name: "clang-format: C",
   async run({ root, fix }) {
-    const paths = ["boards", "bench"].flatMap((folder) => filesBelow(root, folder, [".c", ".h"]));
+    const paths = ["boards", "bench", "tests/fuzz"].flatMap((folder) =>
+      filesBelow(root, folder, [".c", ".h"]),
+    );
     if (paths.length === 0) return { problems: [] };
     const tool = findProgram("clang-format");
     if (tool === undefined)
