@@ -68,7 +68,7 @@ export const TARGETS = {
     engine: true,
     longest: 8192,
     runs: 40_000,
-    edges: 450,
+    edges: 540,
   },
   samples: {
     about: "sample files",
