@@ -12,7 +12,7 @@ export class TestClient {
   /** Last message of each topic, empty ones included. */
   readonly last = new Map<string, Received>();
   /** Every message, in order. */
-  readonly all: { topic: string; text: string }[] = [];
+  readonly all: { topic: string; text: string; retain: boolean }[] = [];
   readonly mqtt: mqtt.MqttClient;
   #transaction = 0;
 
@@ -20,7 +20,7 @@ export class TestClient {
     this.mqtt = client;
     client.on("message", (topic, payload, packet) => {
       this.last.set(topic, { payload, packet });
-      this.all.push({ topic, text: payload.toString() });
+      this.all.push({ topic, text: payload.toString(), retain: packet.retain });
     });
   }
 
