@@ -282,6 +282,11 @@ chromium.describe("the dashboard in Chromium", () => {
       await eventually(() => page.locator("#warnings summary").textContent()).toContain("malformed");
       await eventually(() => page.locator("#banner").textContent()).toContain("offline");
       await eventually(() => page.locator("#log-lines").textContent()).toContain("a warning");
+      // a change of scheme fades colours in: what is between two of them is not what is read
+      await page.evaluate(async () => {
+        const fades = document.getAnimations().filter((it) => it instanceof CSSTransition);
+        await Promise.allSettled(fades.map((it) => it.finished));
+      });
       const found = await page.evaluate(surveyText);
       expect(found.texts).toBeGreaterThan(80);
       expect(found.faint).toEqual([]);
