@@ -1,5 +1,5 @@
 // A sequential model: layers in a row, laid out in the arena when the module starts. A module has one, so its parts are
-// variables of this file, not fields of an object: that halves the code that reaches for them.
+// variables of this file, not fields of an object: code reaches them without a pointer.
 import { MODEL_EMPTY, NEEDS_DENSE, TOO_MANY } from "../device/errors";
 import { fail } from "../device/host";
 import { Frame, sensor } from "../device/sensor";
