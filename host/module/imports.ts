@@ -1,6 +1,6 @@
 // What a module may import (docs/abi.md): the allow-list of ABI version 1, name by name.
 
-import { INTRINSICS } from "../protocol/errors.ts";
+import { INTRINSIC_FAMILIES } from "../protocol/intrinsics.ts";
 
 /** Import modules that every device has. */
 export const HOST_MODULE = "octomote_1";
@@ -8,7 +8,7 @@ export const HOST_MODULE = "octomote_1";
 /** Allowed names per import module; anything else is refused at admission. */
 export const ALLOWED_IMPORTS: Readonly<Record<string, readonly string[]>> = {
   [HOST_MODULE]: ["fail", "sensorRead", "publish", "log", "clock"],
-  octo_int8_1: INTRINSICS.slice(1),
+  ...Object.fromEntries(INTRINSIC_FAMILIES.map(({ module, names }) => [module, names])),
 };
 
 /** Exports that a module must have. */

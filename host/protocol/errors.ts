@@ -1,6 +1,7 @@
 // Words for error codes: names, sentences for people, and docs/errors.md. The codes are in error-table.ts.
 
 import { ERRORS, type ErrorEntry } from "./error-table.ts";
+import { INTRINSICS } from "./intrinsics.ts";
 
 export { ERRORS, type ErrorEntry };
 
@@ -24,28 +25,6 @@ export const HostError = {
   linkDown: 82,
   badMessage: 83,
 } as const;
-
-/** The intrinsics by number (docs/abi.md): `where` of the codes 1–9. */
-export const INTRINSICS: readonly string[] = [
-  "",
-  "conv2d",
-  "conv2dGradInput",
-  "conv2dGradWeight",
-  "absMaxS8",
-  "absMaxS32",
-  "requantize",
-  "sgdUpdate",
-  "maxPool2d",
-  "maxPool2dGrad",
-  "relu",
-  "reluGrad",
-  "requantize32",
-  "sgdUpdate32",
-  "conv2dLearn",
-  "drawMasters",
-  "weightsOf",
-  "softmaxCrossEntropy",
-];
 
 /** Layers by kind (assembly/octo/layer.ts). */
 export const LAYERS: readonly string[] = ["input", "conv2d", "dense", "maxPool", "relu"];
@@ -92,8 +71,10 @@ export function describeFault(fault: Fault): string {
 function place(entry: ErrorEntry, where: number | undefined): string {
   if (where === undefined) return "";
   switch (entry.where) {
-    case "intrinsic":
-      return INTRINSICS[where] ? `${INTRINSICS[where]}: ` : "";
+    case "intrinsic": {
+      const name = INTRINSICS.get(where);
+      return name === undefined ? "" : `${name}: `;
+    }
     case "layer":
       if (where < 0) return "the model's input: ";
       return `layer ${where >>> 8} (${LAYERS[where & 255] ?? "of an unknown kind"}): `;
