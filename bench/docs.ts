@@ -4,7 +4,14 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import type { KernelsResult } from "./kernels/measure.ts";
-import { codeTable, countsTable, featuresTable, memoryTable, rivalsTable } from "./kernels/report.ts";
+import {
+  codeTable,
+  countsTable,
+  featuresTable,
+  layersTable,
+  memoryTable,
+  rivalsTable,
+} from "./kernels/report.ts";
 import { machineText } from "./machine.ts";
 import type { OctoResult } from "./octo.ts";
 import { markdownTable, percent } from "./tables.ts";
@@ -40,6 +47,7 @@ function tablesOf({ octo, kernels }: Results): Record<string, string | undefined
     "train-step": counts("train-step"),
     intrinsics: counts("intrinsics"),
     rivals: rivalsTable(kernels),
+    layers: layersTable(kernels),
     memory: memoryTable(kernels),
     features: featuresTable(kernels),
     code: codeTable(kernels),

@@ -2,7 +2,7 @@
  * `npm run bench:kernels`: guest instructions of a training step and of its parts on an emulated Cortex-M4, module bytes
  * by feature and by source file, RAM by part. Counts are exact and repeat.
  *
- *     --short        the device module's training step alone
+ *     --short        the device modules of the training step and of single layers
  *     --check        compares with bench/golden/kernels.json; more than 2 % worse ends with status 1
  *     --update       makes the measurement the golden one
  *     --json FILE    writes what docs/benchmarks.md is made of
@@ -11,12 +11,19 @@ import { readFile, writeFile } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { compare, figuresOf, type Golden } from "./kernels/golden.ts";
 import { type KernelsResult, type MeasureOptions, measureKernels } from "./kernels/measure.ts";
-import { codeTable, countsTable, featuresTable, memoryTable, rivalsTable } from "./kernels/report.ts";
+import {
+  codeTable,
+  countsTable,
+  featuresTable,
+  layersTable,
+  memoryTable,
+  rivalsTable,
+} from "./kernels/report.ts";
 
 const GOLDEN = new URL("./golden/kernels.json", import.meta.url);
 
 /** What CI counts. */
-export const SHORT: MeasureOptions = { targets: ["device"], apps: ["train-step"] };
+export const SHORT: MeasureOptions = { targets: ["device"], apps: ["train-step", "layers"] };
 
 export const readGolden = async (): Promise<Golden> => JSON.parse(await readFile(GOLDEN, "utf8"));
 
@@ -55,6 +62,9 @@ function print(result: KernelsResult): void {
     );
   }
   if (apps.some(({ app }) => app === "mlp-step")) console.log(`\nBeside others\n\n${rivalsTable(result)}`);
+  if (apps.some(({ app }) => app === "layers")) {
+    console.log(`\nLayers beside CMSIS-NN, instructions per MAC\n\n${layersTable(result)}`);
+  }
   for (const { app, target, why } of result.failures)
     console.log(`\n${app} (${target}) does not run: ${why}`);
   console.log(`\nRAM and flash of the trainer app\n\n${memoryTable(result)}`);

@@ -3,6 +3,7 @@
  * MAC is counted whether or not a kernel skips it: below a max pool three errors of four are zero.
  */
 import { type LayerPlan, planNet, REFERENCE_NET, trainingMacs } from "../net.ts";
+import { LAYERS_APP } from "./layers.ts";
 
 export interface Part {
   name: string;
@@ -91,4 +92,4 @@ const INTRINSICS: BenchApp = {
   ],
 };
 
-export const BENCH_APPS: readonly BenchApp[] = [TRAIN_STEP, MLP_STEP, INTRINSICS];
+export const BENCH_APPS: readonly BenchApp[] = [TRAIN_STEP, MLP_STEP, INTRINSICS, LAYERS_APP];

@@ -1,6 +1,7 @@
 /** The tables of a kernels measurement, in Markdown. */
 import type { Target } from "../../host/build/modules.ts";
 import { type Cell, markdownTable } from "../tables.ts";
+import { LAYERS, LAYERS_APP } from "./layers.ts";
 import type { CountedApp, CountedPart, KernelsResult } from "./measure.ts";
 import { RIVALS } from "./rivals.ts";
 
@@ -88,5 +89,25 @@ export function rivalsTable({ apps }: KernelsResult): string {
       `${(base.instructions / instructions).toFixed(2)}×`,
       ram.toFixed(1),
     ]),
+  );
+}
+
+/** The forward pass of single layers beside CMSIS-NN's, in instructions per MAC. */
+export function layersTable({ apps }: KernelsResult): string {
+  const { device, portable } = apps.find(({ app }) => app === LAYERS_APP.app)?.targets ?? {};
+  return markdownTable(
+    ["layer", "MAC", "CMSIS-NN", "device", "ratio", "portable"],
+    LAYERS.map(({ name, macs, cmsisNN }, i): Cell[] => {
+      const own = device?.parts[i];
+      const carried = portable?.parts[i];
+      return [
+        name,
+        macs,
+        cmsisNN.toFixed(2),
+        own ? perMac(own) : "",
+        own ? `${(own.instructions / macs / cmsisNN).toFixed(2)}×` : "",
+        carried ? perMac(carried) : "",
+      ];
+    }),
   );
 }
