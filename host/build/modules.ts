@@ -66,8 +66,11 @@ function findFloat(text: string): string | undefined {
   return inside?.match(/^\S+/)?.[0] ?? "a global variable";
 }
 
-/** Compiles one module. @throws CompileError with asc's diagnostics, or when floating point is left in the module */
-async function asc(entries: string[], out: string, options: string[]): Promise<number> {
+/**
+ * Compiles one module. @throws CompileError with asc's diagnostics, or when floating point is left in a module that a device
+ * could get
+ */
+async function asc(entries: string[], out: string, options: string[], hostOnly = false): Promise<number> {
   await mkdir(dirname(out), { recursive: true });
   const messages: string[] = [];
   const sink = { write: (chunk: string | Uint8Array) => void messages.push(String(chunk)) };
@@ -88,7 +91,7 @@ async function asc(entries: string[], out: string, options: string[]): Promise<n
   const names = entries.map(local).join(", ");
   if (error)
     throw new CompileError(`${names} does not compile:\n${messages.join("").trim() || error.message}`);
-  const float = findFloat(text);
+  const float = hostOnly ? undefined : findFloat(text);
   if (float) {
     await rm(out, { force: true });
     throw new CompileError(
@@ -142,6 +145,19 @@ export async function buildIntrinsics(onProgress?: (message: string) => void): P
     onProgress?.("compiling intrinsics");
     const options = ["--importMemory", "--runtime", "stub", "-O3", "--converge", "--noAssert"];
     return asc([join(ROOT, "assembly/int8/twins.ts")], path, options);
+  });
+  return path;
+}
+
+/** Builds the f32 kernels of the cloud half (assembly/cloud), which only Node runs; returns the path of `cloud.wasm`. */
+export async function buildCloudKernels(onProgress?: (message: string) => void): Promise<string> {
+  const path = join(ROOT, "dist/cloud.wasm");
+  await cached(path, await sourceKey([], []), async () => {
+    onProgress?.("compiling the kernels of the cloud half");
+    // the memory is as large as a network needs
+    const memory = ["--importMemory", "--maximumMemory", "65536"];
+    const options = [...memory, "--runtime", "stub", "--enable", "simd", "-O3", "--converge", "--noAssert"];
+    return asc([join(ROOT, "assembly/cloud/kernels.ts")], path, options, true);
   });
   return path;
 }
