@@ -17,6 +17,7 @@ module.exports = {
     layer("link", ["protocol"], "transports and framing: knows the protocol alone"),
     layer("dashboard", ["protocol"], "an MQTT client in a page, nothing more"),
     layer("module", ["protocol"], "runs a module in Node and browsers: knows no device and no broker"),
+    layer("sgq", ["protocol"], "the feature codec: knows frames, not who sends them"),
     layer("data", ["protocol", "module"], "data sets: knows the shape of a sample, no device"),
     layer("build", ["protocol", "module"], "compilers: knows what a module is, not who runs it"),
     layer("bridge", ["protocol", "link"], "devices ↔ MQTT: takes links, does not start devices"),
@@ -24,7 +25,7 @@ module.exports = {
     layer("ota", ["protocol", "link", "module", "build"], "manifests and rollout: know no command"),
     layer(
       "cloud",
-      ["protocol", "module", "data"],
+      ["protocol", "module", "data", "sgq"],
       "ingest: knows what devices send, not how they are reached",
     ),
     {
@@ -38,7 +39,7 @@ module.exports = {
       name: "browser-safe",
       comment: "these run in a page too, where Node's own modules do not exist",
       severity: "error",
-      from: { path: "^host/(protocol|module|dashboard)/", pathNot: "vite\\.config\\.ts$" },
+      from: { path: "^host/(protocol|module|sgq|dashboard)/", pathNot: "vite\\.config\\.ts$" },
       to: { dependencyTypes: ["core"] },
     },
     {
