@@ -13,12 +13,22 @@ export type LayerSpec =
       readonly stride?: number;
       readonly padding?: Padding;
     }
+  /** Each channel by a window of its own. */
+  | {
+      readonly kind: "depthwise";
+      readonly kernel: number;
+      readonly stride?: number;
+      readonly padding?: Padding;
+    }
   | { readonly kind: "relu" }
   | { readonly kind: "maxPool"; readonly size: number; readonly stride?: number }
   | { readonly kind: "dense"; readonly units: number };
 
-/** `same` is TensorFlow's: ⌈in / stride⌉ outputs, the odd row or column of padding at the bottom and right. */
-export type Padding = "valid" | "same";
+/**
+ * `same` is TensorFlow's: ⌈in / stride⌉ outputs, the odd row or column of padding at the bottom and right. A number is
+ * PyTorch's: so many zeros on each side.
+ */
+export type Padding = "valid" | "same" | number;
 
 export interface NetSpec {
   readonly input: Shape;
@@ -61,6 +71,8 @@ export function windowOf(
   padding: Padding,
 ): { outputs: number; before: number } {
   if (padding === "valid") return { outputs: Math.floor((size - kernel) / stride) + 1, before: 0 };
+  if (padding !== "same")
+    return { outputs: Math.floor((size + 2 * padding - kernel) / stride) + 1, before: padding };
   const outputs = Math.ceil(size / stride);
   return { outputs, before: Math.max((outputs - 1) * stride + kernel - size, 0) >> 1 };
 }
@@ -96,6 +108,18 @@ function planLayer(name: string, spec: LayerSpec, input: Shape): LayerPlan {
         output: [rows, columns, spec.filters],
         parameters: (fanIn + 1) * spec.filters,
         macs: rows * columns * spec.filters * fanIn,
+      };
+    }
+    case "depthwise": {
+      const [rows, columns] = fit(spec.kernel, spec.stride ?? 1, spec.padding ?? "valid");
+      const window = spec.kernel * spec.kernel;
+      return {
+        name,
+        spec,
+        input,
+        output: [rows, columns, c],
+        parameters: (window + 1) * c,
+        macs: rows * columns * c * window,
       };
     }
     case "maxPool": {

@@ -6,6 +6,7 @@
 
 import type { Random } from "../../host/data/random.ts";
 import { elements, type LayerPlan, type Shape, windowOf } from "../net.ts";
+import { Depthwise } from "./depthwise.ts";
 
 export interface Layer {
   readonly name: string;
@@ -31,6 +32,8 @@ export function buildLayer(plan: LayerPlan, random: Random): Layer {
   switch (plan.spec.kind) {
     case "conv2d":
       return new Conv2d(plan, random);
+    case "depthwise":
+      return new Depthwise(plan, random);
     case "dense":
       return new Conv2d(asConvolution(plan), random);
     case "maxPool":
@@ -77,8 +80,9 @@ class Conv2d implements Layer {
     this.#stride = stride;
     this.#top = windowOf(h, kernel, stride, padding).before;
     this.#left = windowOf(w, kernel, stride, padding).before;
-    const paddedHeight = padding === "same" ? Math.max(h, (rows - 1) * stride + kernel) : h;
-    this.#paddedWidth = padding === "same" ? Math.max(w, (columns - 1) * stride + kernel) : w;
+    const border = padding !== "valid";
+    const paddedHeight = border ? Math.max(this.#top + h, (rows - 1) * stride + kernel) : h;
+    this.#paddedWidth = border ? Math.max(this.#left + w, (columns - 1) * stride + kernel) : w;
     const bordered = paddedHeight !== h || this.#paddedWidth !== w;
     this.#padded = bordered ? new Float32Array(paddedHeight * this.#paddedWidth * c) : NONE;
     this.#paddedGradient = bordered ? new Float32Array(this.#padded.length) : NONE;

@@ -3,8 +3,9 @@
 import { access } from "node:fs/promises";
 import { homedir } from "node:os";
 import { join } from "node:path";
+import { DataError } from "./file.ts";
 import { drawGlyphs, GLYPH_CLASSES, GLYPH_SIZE } from "./glyphs.ts";
-import { DataError, type Idx, readIdx } from "./idx.ts";
+import { type Idx, readIdx } from "./idx.ts";
 
 export { DataError };
 

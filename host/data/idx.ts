@@ -1,23 +1,12 @@
 // IDX, the file format of MNIST and its relatives: magic 00 00 08 (unsigned bytes) and the number of dimensions, each
 // dimension as big-endian u32, then the bytes. Compressed files (.gz) are recognised by their content.
 
-import { readFile } from "node:fs/promises";
-import { promisify } from "node:util";
-import { gunzip } from "node:zlib";
+import { DataError, readUnpacked } from "./file.ts";
 
 export interface Idx {
   dimensions: number[];
   data: Uint8Array;
 }
-
-/** A file that is not what it should be: which, and why. */
-export class DataError extends Error {
-  override readonly name = "DataError";
-}
-
-/** Largest content that is unpacked: far more than any data set of this kind. */
-const MAX_BYTES = 1 << 28;
-const unzip = promisify(gunzip);
 
 /** @throws DataError if the content is not IDX with unsigned bytes and exactly as many as announced. */
 export function parseIdx(bytes: Uint8Array, name: string): Idx {
@@ -39,14 +28,5 @@ export function parseIdx(bytes: Uint8Array, name: string): Idx {
 
 /** Reads a file, compressed or not. */
 export async function readIdx(path: string): Promise<Idx> {
-  let bytes: Uint8Array = await readFile(path);
-  if (bytes[0] === 0x1f && bytes[1] === 0x8b) {
-    try {
-      bytes = await unzip(bytes, { maxOutputLength: MAX_BYTES });
-    } catch (error) {
-      throw new DataError(`${path}: cannot be unpacked: ${(error as Error).message}`);
-    }
-  }
-  // A plain array: `slice` of a Buffer would not copy.
-  return parseIdx(new Uint8Array(bytes.buffer, bytes.byteOffset, bytes.length), path);
+  return parseIdx(await readUnpacked(path), path);
 }

@@ -2,7 +2,7 @@
 
 import { readFile, writeFile } from "node:fs/promises";
 import type { Dataset } from "./dataset.ts";
-import { DataError } from "./idx.ts";
+import { DataError } from "./file.ts";
 import { permutation } from "./random.ts";
 
 const MAGIC = 0x46534d4f;

@@ -30,6 +30,18 @@ const NETS: [name: string, NetSpec][] = [
   ["padded by an even kernel", small({ kind: "conv2d", filters: 3, kernel: 4, padding: "same" })],
   ["strided", small({ kind: "conv2d", filters: 6, kernel: 3, stride: 2 }, { kind: "relu" })],
   ["padded and strided", small({ kind: "conv2d", filters: 4, kernel: 5, stride: 3, padding: "same" })],
+  ["padded by a number", small({ kind: "conv2d", filters: 4, kernel: 3, stride: 2, padding: 1 })],
+  ["depthwise", small({ kind: "depthwise", kernel: 3 }, { kind: "relu" })],
+  ["depthwise, padded and strided", small({ kind: "depthwise", kernel: 3, stride: 2, padding: 1 })],
+  [
+    "depthwise-separable",
+    small(
+      { kind: "conv2d", filters: 4, kernel: 3, padding: 1 },
+      { kind: "relu" },
+      { kind: "depthwise", kernel: 3, padding: "same" },
+      { kind: "conv2d", filters: 6, kernel: 1 },
+    ),
+  ],
   [
     "overlapping pool",
     small({ kind: "conv2d", filters: 4, kernel: 2 }, { kind: "maxPool", size: 3, stride: 2 }),
@@ -74,8 +86,9 @@ class TfjsNet {
     planNet(net).forEach((plan, index) => {
       const layer = trainer.layers[index]!;
       if (plan.macs === 0) return;
-      const [kernel, channels] =
-        plan.spec.kind === "conv2d" ? [plan.spec.kernel, plan.input[2]] : [1, elements(plan.input)];
+      const { kind } = plan.spec;
+      const kernel = kind === "conv2d" || kind === "depthwise" ? plan.spec.kernel : 1;
+      const channels = kind === "conv2d" ? plan.input[2] : kind === "dense" ? elements(plan.input) : 1;
       const ohwi = tf.tensor4d(layer.weights, [plan.output[2], kernel, kernel, channels]);
       this.variables.push({
         weights: tf.variable(ohwi.transpose([1, 2, 3, 0])),
@@ -91,7 +104,12 @@ class TfjsNet {
       if (spec.kind === "relu") value = tf.relu(value);
       else if (spec.kind === "maxPool")
         value = tf.maxPool(value, spec.size, spec.stride ?? spec.size, "valid");
-      else {
+      else if (spec.kind === "depthwise") {
+        const { weights, bias } = this.variables[next++]!;
+        // One channel after the other: tfjs wants [kernel, kernel, c, 1], and each filter here has one channel.
+        const filter = (weights as unknown as tf.Tensor4D).transpose<tf.Tensor4D>([0, 1, 3, 2]);
+        value = tf.depthwiseConv2d(value, filter, spec.stride ?? 1, spec.padding ?? "valid").add(bias);
+      } else {
         const { weights, bias } = this.variables[next++]!;
         const input: tf.Tensor4D = spec.kind === "dense" ? value.reshape([1, 1, 1, value.size]) : value;
         const [stride, padding] =
