@@ -51,18 +51,19 @@ export interface FrameHeader {
   readonly slice?: { readonly row: number; readonly rows: number };
 }
 
-/** One code channel, in coding order. References count places back in that order; 0: none. */
-export interface CodeChannel {
+/** One binary plane of a code channel: 1 where the element exceeds the threshold. */
+export interface Plane {
   readonly channel: number;
-  readonly ref1: number;
-  readonly ref2: number;
-  readonly class: number;
+  readonly threshold: number;
+  /** Index of its context. */
+  readonly context: number;
 }
 
-/** A tap of a context: source (docs/sgq.md, "Contexts") and column offset, −8 … 7. */
+/** A bit that a context reads: `back` planes before (0: this plane), dx −3 … 3, dy −2 … 1. */
 export interface Tap {
-  readonly source: number;
+  readonly back: number;
   readonly dx: number;
+  readonly dy: number;
 }
 
 /** A codebook as plain data; arrays are laid out as in docs/sgq.md. */
@@ -78,18 +79,14 @@ export interface Codebook {
   readonly group: number;
   /** Pixels of a code along each axis (form stripes: 1 or 2; else 1). */
   readonly stripe: number;
-  readonly classes: number;
-  readonly blankRows: boolean;
-  /** c / group entries. */
-  readonly channels: readonly CodeChannel[];
+  /** In coding order; form stripes: none. A channel has at most 2^bits − 1. */
+  readonly planes: readonly Plane[];
   /** Form shared: c weights; else empty. */
   readonly weights: Int8Array;
-  /** contexts: c × (2^bits − 1); shared: (c / group) × (2^bits − 1); stripes: empty. */
-  readonly thresholds: Int8Array;
-  /** contexts and shared: c × 2^bits; stripes: (c / group) × 2^bits × stripe² × group. */
+  /** contexts and shared: c × 2^bits, by channel and level; stripes: (c / group) × 2^bits × stripe² × group. */
   readonly values: Int8Array;
-  /** Forms contexts and shared: template of plane j is min(j, last). */
-  readonly templates: readonly (readonly Tap[])[];
+  /** Taps of each context. */
+  readonly contexts: readonly (readonly Tap[])[];
   /** Form stripes: bits of each neighbour in the context, 0–2. */
   readonly neighbourBits: number;
   /** One byte per probability; `tableBytes` says how many, `tablesFrom` makes them of counts. */
@@ -136,7 +133,7 @@ export interface DecodeContext {
 export interface DecodedSample {
   /** Of its own; short form: low byte. */
   readonly sequence: number;
-  /** One code per byte, [code channel in channel order… as docs/sgq.md lays them out: NHWC with c / group channels]. */
+  /** One code per byte: [h, w, c / group] NHWC; form stripes: [h / stripe, w / stripe, c / group]. */
   readonly levels: Uint8Array;
   /** int8, NHWC; a slice has its rows only. */
   readonly features: Int8Array;
@@ -238,3 +235,14 @@ export interface Nack {
   readonly reason: NackReason;
   readonly detail: number;
 }
+
+/**
+ * Learns contexts and tables (host/sgq/fit.ts): for each plane, tap after tap, the bit that tells most about it; then as many taps as
+ * pay best within `tableBytes`. What `book` says of contexts and tables is not looked at; levels are those of calibration samples.
+ */
+export type FitContexts = (
+  codec: Sgq,
+  book: Codebook,
+  levels: readonly Uint8Array[],
+  options: { readonly tableBytes: number },
+) => Codebook;
