@@ -140,6 +140,16 @@ export function window(fn: i32, conv: usize, output: usize): void {
   range(fn, load<i32>(conv, CONV_X0), load<i32>(conv, CONV_X0 + 4), load<i32>(output, TENSOR_W));
 }
 
+/** Shapes and window of a pooling: as many channels come out as go in. */
+export function pool(fn: i32, conv: usize, input: usize, output: usize): void {
+  tensorShape(fn, input);
+  tensorShape(fn, output);
+  convShape(fn, conv, input, output);
+  if (load<i32>(output, TENSOR_C) != load<i32>(input, TENSOR_C))
+    fail(BAD_SHAPE, fn, load<i32>(output, TENSOR_C), load<i32>(input, TENSOR_C));
+  window(fn, conv, output);
+}
+
 /** 0 ≤ first ≤ end ≤ length. */
 export function range(fn: i32, first: i32, end: i32, length: i32): void {
   if (first < 0 || first > end) fail(BAD_WINDOW, fn, first, end);
@@ -202,6 +212,23 @@ export function pointer(fn: i32, at: usize, bytes: u64, align: i32): void {
 export function apart(fn: i32, a: usize, aBytes: u64, b: usize, bBytes: u64): void {
   if (!aBytes || !bBytes) return;
   if (<u64>a < <u64>b + bBytes && <u64>b < <u64>a + aBytes) fail(OVERLAP, fn, <i32>a, <i32>b);
+}
+
+/** What is written shares no byte with the conv struct and two tensor structs, which are read meanwhile. */
+export function shapesApart(fn: i32, at: usize, bytes: u64, conv: usize, xT: usize, yT: usize): void {
+  apart(fn, at, bytes, conv, CONV_BYTES);
+  apart(fn, at, bytes, xT, TENSOR_BYTES);
+  apart(fn, at, bytes, yT, TENSOR_BYTES);
+}
+
+/** The same of a quant struct and, if it has a multiplier, its tables. */
+export function quantApart(fn: i32, at: usize, bytes: u64, quant: usize): void {
+  apart(fn, at, bytes, quant, QUANT_BYTES);
+  const multiplier = <usize>load<i32>(quant, QUANT_MULTIPLIER);
+  if (!multiplier) return;
+  const n = (<u64>load<i32>(quant, QUANT_CHANNELS)) << 2;
+  apart(fn, at, bytes, multiplier, n);
+  apart(fn, at, bytes, <usize>load<i32>(quant, QUANT_SHIFT), n);
 }
 
 /** Bytes from a tensor's first element to its last. */

@@ -43,15 +43,6 @@ function argMax(conv: usize, xT: usize, x: usize, rows: i32, columns: i32, top: 
   return best;
 }
 
-function checkPool(fn: i32, conv: usize, xT: usize, yT: usize): void {
-  check.tensorShape(fn, xT);
-  check.tensorShape(fn, yT);
-  check.convShape(fn, conv, xT, yT);
-  if (load<i32>(yT, TENSOR_C) != load<i32>(xT, TENSOR_C))
-    fail(BAD_SHAPE, fn, load<i32>(yT, TENSOR_C), load<i32>(xT, TENSOR_C));
-  check.window(fn, conv, yT);
-}
-
 /**
  * y = the largest x under the window; padding never wins, and a window of padding alone gives −128.
  *
@@ -62,7 +53,7 @@ export function maxPool2d(conv: usize, xT: usize, x: usize, yT: usize, y: usize)
   check.convStruct(8, conv);
   check.tensorStruct(8, xT);
   check.tensorStruct(8, yT);
-  checkPool(8, conv, xT, yT);
+  check.pool(8, conv, xT, yT);
   const xBytes = check.tensorBytes(xT, 1);
   const yBytes = check.tensorBytes(yT, 1);
   check.pointer(8, x, xBytes, 1);
@@ -106,7 +97,7 @@ export function maxPool2dGrad(
   check.tensorStruct(9, xT);
   check.tensorStruct(9, eT);
   check.tensorStruct(9, dxT);
-  checkPool(9, conv, xT, eT);
+  check.pool(9, conv, xT, eT);
   check.tensorShape(9, dxT);
   for (let at = TENSOR_H; at <= TENSOR_C; at += 4) {
     if (load<i32>(dxT + at) != load<i32>(xT + at))

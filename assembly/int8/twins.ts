@@ -2,6 +2,8 @@
 // imported; it has no data segments and no heap (DESIGN §2).
 export { limit } from "../device/limit";
 export { absMaxS8, absMaxS32 } from "./abs-max";
+export { add, addGrad } from "./add";
+export { averagePool2d, averagePool2dGrad } from "./average-pool2d";
 export { conv2d } from "./conv2d";
 export { conv2dGradInput } from "./conv2d-grad-input";
 export { conv2dGradWeight } from "./conv2d-grad-weight";
@@ -10,6 +12,7 @@ export { drawMasters, weightsOf } from "./masters";
 export { maxPool2d, maxPool2dGrad } from "./max-pool2d";
 export { relu, reluGrad } from "./relu";
 export { requantize } from "./requantize";
+export { rescale } from "./rescale";
 export { requantize32, sgdUpdate32 } from "./requantize32";
 export { sgdUpdate } from "./sgd-update";
 export { softmaxCrossEntropy } from "./softmax-cross-entropy";

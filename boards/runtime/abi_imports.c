@@ -141,6 +141,11 @@ INTRINSIC(doDrawMasters, drawMasters(m, A(0), i32(slots[1]), i32(slots[2]), i32(
 INTRINSIC(doWeightsOf, weightsOf(m, A(0), i32(slots[1]), i32(slots[2]), A(3), f))
 INTRINSIC_I32(doSoftmaxCrossEntropy,
               softmaxCrossEntropy(m, A(1), A(2), i32(slots[3]), i32(slots[4]), A(5), &result, f))
+INTRINSIC(doAveragePool2d, averagePool2d(m, A(0), A(1), A(2), A(3), A(4), A(5), f))
+INTRINSIC(doAveragePool2dGrad, averagePool2dGrad(m, A(0), A(1), A(2), A(3), A(4), f))
+INTRINSIC(doAdd, add(m, A(0), A(1), A(2), A(3), i32(slots[4]), A(5), A(6), f))
+INTRINSIC(doAddGrad, addGrad(m, A(0), A(1), i32(slots[2]), A(3), A(4), f))
+INTRINSIC(doRescale, rescale(m, A(0), A(1), A(2), A(3), A(4), i32(slots[5]), f))
 
 const EngineImport abiImports[] = {
     {"octomote_1", "fail", "v(iiii)", hostFail},
@@ -165,6 +170,11 @@ const EngineImport abiImports[] = {
     {"octo_int8_1", "drawMasters", "v(iiiii)", doDrawMasters},
     {"octo_int8_1", "weightsOf", "v(iiii)", doWeightsOf},
     {"octo_int8_1", "softmaxCrossEntropy", "i(iiiii)", doSoftmaxCrossEntropy},
+    {"octo_int8_1", "averagePool2d", "v(iiiiii)", doAveragePool2d},
+    {"octo_int8_1", "averagePool2dGrad", "v(iiiii)", doAveragePool2dGrad},
+    {"octo_int8_1", "add", "v(iiiiiii)", doAdd},
+    {"octo_int8_1", "addGrad", "v(iiiii)", doAddGrad},
+    {"octo_int8_1", "rescale", "v(iiiiii)", doRescale},
 };
 
 const uint32_t abiImportCount = sizeof abiImports / sizeof abiImports[0];

@@ -46,10 +46,10 @@ export const ERRORS: readonly ErrorEntry[] = [
     code: 4,
     name: "accumulator",
     message: "a sum has more products than an int32 holds",
-    advice: "Use a smaller kernel or fewer input channels.",
+    advice: "Use a smaller kernel, fewer input channels, or less padding below an average pool.",
     where: "intrinsic",
     got: "products",
-    want: "132,104",
+    want: "most",
   },
   {
     code: 5,

@@ -31,6 +31,11 @@ export const INTRINSIC_FAMILIES: readonly IntrinsicFamily[] = [
       "drawMasters",
       "weightsOf",
       "softmaxCrossEntropy",
+      "averagePool2d",
+      "averagePool2dGrad",
+      "add",
+      "addGrad",
+      "rescale",
     ],
   },
 ];

@@ -88,6 +88,14 @@ void checkWindow(Check *check, uint32_t conv, uint32_t output) {
              field(check, output + TENSOR_W));
 }
 
+void checkPool(Check *check, uint32_t conv, uint32_t input, uint32_t output) {
+  checkTensorShape(check, input);
+  checkTensorShape(check, output);
+  checkConvShape(check, conv, input, output);
+  checkSame(check, field(check, output + TENSOR_C), field(check, input + TENSOR_C));
+  checkWindow(check, conv, output);
+}
+
 void checkRange(Check *check, int32_t first, int32_t end, int32_t length) {
   if (first < 0 || first > end) failWith(check, OM_BAD_WINDOW, first, end);
   if (end > length) failWith(check, OM_BAD_WINDOW, end, length);
@@ -144,6 +152,21 @@ void checkPointer(Check *check, uint32_t at, uint64_t bytes, uint32_t align) {
 void checkApart(Check *check, uint32_t a, uint64_t aBytes, uint32_t b, uint64_t bBytes) {
   if (aBytes == 0 || bBytes == 0) return;
   if (a < b + bBytes && b < a + aBytes) failWith(check, OM_OVERLAP, (int32_t)a, (int32_t)b);
+}
+
+void checkShapesApart(Check *check, uint32_t at, uint64_t bytes, uint32_t conv, uint32_t xT, uint32_t yT) {
+  checkApart(check, at, bytes, conv, CONV_BYTES);
+  checkApart(check, at, bytes, xT, TENSOR_BYTES);
+  checkApart(check, at, bytes, yT, TENSOR_BYTES);
+}
+
+void checkQuantApart(Check *check, uint32_t at, uint64_t bytes, uint32_t quant) {
+  checkApart(check, at, bytes, quant, QUANT_BYTES);
+  uint32_t multiplier = (uint32_t)field(check, quant + QUANT_MULTIPLIER);
+  if (multiplier == 0) return;
+  uint64_t n = (uint64_t)field(check, quant + QUANT_CHANNELS) * 4;
+  checkApart(check, at, bytes, multiplier, n);
+  checkApart(check, at, bytes, (uint32_t)field(check, quant + QUANT_SHIFT), n);
 }
 
 uint64_t tensorBytes(const Check *check, uint32_t t, uint32_t elementBytes) {

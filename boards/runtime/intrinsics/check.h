@@ -77,6 +77,9 @@ void checkSame(Check *check, int32_t got, int32_t want);
 /** The output window lies in the output. */
 void checkWindow(Check *check, uint32_t conv, uint32_t output);
 
+/** Shapes and window of a pooling: as many channels come out as go in. */
+void checkPool(Check *check, uint32_t conv, uint32_t input, uint32_t output);
+
 /** 0 ≤ first ≤ end ≤ length. */
 void checkRange(Check *check, int32_t first, int32_t end, int32_t length);
 
@@ -101,6 +104,12 @@ void checkPointer(Check *check, uint32_t at, uint64_t bytes, uint32_t align);
 
 /** Two areas share no byte. */
 void checkApart(Check *check, uint32_t a, uint64_t aBytes, uint32_t b, uint64_t bBytes);
+
+/** What is written shares no byte with the conv struct and two tensor structs, which a twin reads meanwhile. */
+void checkShapesApart(Check *check, uint32_t at, uint64_t bytes, uint32_t conv, uint32_t xT, uint32_t yT);
+
+/** The same of a quant struct and, if it has a multiplier, its tables. */
+void checkQuantApart(Check *check, uint32_t at, uint64_t bytes, uint32_t quant);
 
 // Sizes; 0 once a check has failed, since the fields may be anything then.
 

@@ -10,42 +10,7 @@
 
 #if defined(__ARM_FEATURE_DSP)
 
-/** Two int16 in a register. */
-typedef uint32_t Pair;
-
-/** Four bytes from any address: these cores load unaligned words. */
-static inline uint32_t wordAt(const void *from) {
-  uint32_t word;
-  memcpy(&word, from, sizeof word);
-  return word;
-}
-
-/** Bytes 0 and 2, sign extended. */
-static inline Pair evenBytes(uint32_t word) {
-  Pair pair;
-  __asm__("sxtb16 %0, %1" : "=r"(pair) : "r"(word));
-  return pair;
-}
-
-/** Bytes 1 and 3, sign extended. */
-static inline Pair oddBytes(uint32_t word) {
-  Pair pair;
-  __asm__("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(word));
-  return pair;
-}
-
-static inline Pair lessPair(Pair a, Pair b) {
-  Pair difference;
-  __asm__("ssub16 %0, %1, %2" : "=r"(difference) : "r"(a), "r"(b));
-  return difference;
-}
-
-/** sum + a.low·b.low + a.high·b.high, wrapping. */
-static inline int32_t addProducts(Pair a, Pair b, int32_t sum) {
-  int32_t total;
-  __asm__("smlad %0, %1, %2, %3" : "=r"(total) : "r"(a), "r"(b), "r"(sum));
-  return total;
-}
+#include "simd.h"
 
 /** n values less the zero point as int16; of every four in the order 0, 2, 1, 3, as the dot products take them. */
 static inline void widen(const int8_t *from, int32_t n, int32_t zero, int16_t *to) {

@@ -26,7 +26,12 @@ enum {
   FN_CONV2D_LEARN,
   FN_DRAW_MASTERS,
   FN_WEIGHTS_OF,
-  FN_SOFTMAX_CROSS_ENTROPY
+  FN_SOFTMAX_CROSS_ENTROPY,
+  FN_AVERAGE_POOL2D,
+  FN_AVERAGE_POOL2D_GRAD,
+  FN_ADD,
+  FN_ADD_GRAD,
+  FN_RESCALE
 };
 
 MUST_CHECK Error conv2d(const Linear *memory, uint32_t scratch, uint32_t conv, uint32_t quant, uint32_t xT,
@@ -79,5 +84,20 @@ MUST_CHECK Error weightsOf(const Linear *memory, uint32_t w16, int32_t n, int32_
 
 MUST_CHECK Error softmaxCrossEntropy(const Linear *memory, uint32_t quant, uint32_t logits, int32_t n,
                                      int32_t label, uint32_t errors, int32_t *result, Fault *fault);
+
+MUST_CHECK Error averagePool2d(const Linear *memory, uint32_t conv, uint32_t quant, uint32_t xT, uint32_t x,
+                               uint32_t yT, uint32_t y, Fault *fault);
+
+MUST_CHECK Error averagePool2dGrad(const Linear *memory, uint32_t conv, uint32_t eT, uint32_t e, uint32_t dxT,
+                                   uint32_t dx, Fault *fault);
+
+MUST_CHECK Error add(const Linear *memory, uint32_t quantA, uint32_t a, uint32_t quantB, uint32_t b,
+                     int32_t n, uint32_t first, uint32_t y, Fault *fault);
+
+MUST_CHECK Error addGrad(const Linear *memory, uint32_t quant, uint32_t e, int32_t n, uint32_t first,
+                         uint32_t y, Fault *fault);
+
+MUST_CHECK Error rescale(const Linear *memory, uint32_t quant, uint32_t xT, uint32_t x, uint32_t yT,
+                         uint32_t y, int32_t c0, Fault *fault);
 
 #endif

@@ -2,14 +2,6 @@
 #include "intrinsics.h"
 #include "window.h"
 
-static void checkPool(Check *check, uint32_t conv, uint32_t xT, uint32_t yT) {
-  checkTensorShape(check, xT);
-  checkTensorShape(check, yT);
-  checkConvShape(check, conv, xT, yT);
-  checkSame(check, checkedField(check, yT + TENSOR_C), checkedField(check, xT + TENSOR_C));
-  checkWindow(check, conv, yT);
-}
-
 /** Offset of a tap from the tensor's start. */
 static size_t tapAt(const Window *v, Taps rows, Taps columns, int32_t ky, int32_t kx) {
   size_t row = (size_t)(rows.start + (ky - rows.first) * v->dilationH);
