@@ -3,6 +3,7 @@
 import type { DeviceLink } from "../link/device-link.ts";
 import { describeFault, errorName } from "../protocol/errors.ts";
 import type { Hello, Memory, State } from "../protocol/messages.ts";
+import type { StateRecord } from "../protocol/state-record.ts";
 import { Rate } from "./rate.ts";
 
 /** State of a device as `octomote/<device>` carries it (docs/mqtt.md); what it has not told is absent. */
@@ -14,6 +15,10 @@ export interface DeviceState {
   learningRate?: number;
   evaluated?: number;
   saturated?: number;
+  /** Cells in which a camera sees something. */
+  occupied?: number;
+  /** What skipping unchanged patches saves (docs/pass.md). */
+  pass?: PassState;
   samples?: number;
   samplesPerSecond?: number;
   bytesOut: number;
@@ -25,6 +30,20 @@ export interface DeviceState {
   error?: { code: number; name: string; message: string };
   /** Milliseconds since 1970. */
   time: number;
+}
+
+/** Shares and rates are 0 … 1, of the last frame unless said otherwise. */
+export interface PassState {
+  dirty: number;
+  macs?: number;
+  /** Multiplications saved since the start, in thousands. */
+  macsSaved?: number;
+  /** Frames since the oldest patch was computed. */
+  refreshAge?: number;
+  harmful?: number;
+  /** Grey levels. */
+  noise?: number;
+  denseFrames?: number;
 }
 
 /** An entry of `octomote/bridge/devices`. */
@@ -96,6 +115,8 @@ export class BridgeDevice {
       learningRate: record.learningRate,
       evaluated: record.evaluated,
       saturated: record.saturated,
+      occupied: record.occupied,
+      pass: passState(record),
       samples: state.samples,
       samplesPerSecond: round(state.running ? this.#rate.perSecond : 0, 10),
       bytesOut: state.bytesSent,
@@ -124,6 +145,21 @@ export class BridgeDevice {
       since: this.since,
     };
   }
+}
+
+function passState(record: StateRecord): PassState | undefined {
+  const { dirty, macs, macsSaved, refreshAge, harmful, noise, denseFrames } = record;
+  if (dirty === undefined) return undefined;
+  const short = (share: number | undefined) => round(share, 10_000);
+  return {
+    dirty: short(dirty) as number,
+    macs: short(macs),
+    macsSaved,
+    refreshAge,
+    harmful: short(harmful),
+    noise: round(noise, 100),
+    denseFrames,
+  };
 }
 
 function round(value: number | undefined, parts: number): number | undefined {

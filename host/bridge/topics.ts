@@ -81,6 +81,9 @@ export class Topics {
   features(device: string): string {
     return `${this.base}/${device}/features`;
   }
+  preview(device: string): string {
+    return `${this.base}/${device}/preview`;
+  }
   set(device: string): string {
     return `${this.base}/${device}/set`;
   }

@@ -6,12 +6,14 @@ import "./style/tokens.css";
 import "./style/page.css";
 import "./style/compare.css";
 import "./style/cards.css";
+import "./style/cameras.css";
 import "./style/dialogs.css";
 
 import { Connection, type ConnectionState } from "./connection.ts";
 import { type Axis, type Device, Store } from "./model/store.ts";
 import { setTopic, subscriptions } from "./model/topics.ts";
 import { readSettings, saveCredentials, settingsQuery } from "./settings.ts";
+import { Cameras, isCamera } from "./view/cameras.ts";
 import { Cards } from "./view/cards.ts";
 import { Charts } from "./view/charts.ts";
 import { Connect } from "./view/connect.ts";
@@ -47,6 +49,7 @@ const table = new Table(store, charts, hidden, () => {
   wantCharts(true);
 });
 const cards = new Cards(store, switchDevice, () => wantNumbers(true));
+const cameras = new Cameras(store);
 const header = new Header(store, settings);
 const log = new Log(store, () => wantNumbers(true));
 const connect = new Connect(settings, {
@@ -89,7 +92,9 @@ const wantNumbers = scheduler.add(
     const now = clock();
     show(byId("devices-view", HTMLElement), store.devices.size > 0);
     show(byId("empty", HTMLElement), store.devices.size === 0 && connection.phase === "online");
+    show(byId("compare", HTMLElement), somebodyLearns());
     header.draw(connection, now);
+    cameras.draw(theme.scheme);
     connect.draw(connection, store.bridgeOnline, problem, now);
     cards.draw(theme.scheme, connection.phase === "online");
     log.draw();
@@ -97,6 +102,12 @@ const wantNumbers = scheduler.add(
   },
   () => NUMBERS_MS,
 );
+
+/** Cameras alone have neither loss nor accuracy: nothing to compare. */
+function somebodyLearns(): boolean {
+  const devices = [...store.devices.values()];
+  return devices.some((device) => device.state?.loss !== undefined || !isCamera(device));
+}
 
 function drawSoon(): void {
   wantCharts();

@@ -15,6 +15,21 @@ export interface StateRecord {
   evaluated?: number;
   /** Weights that a clamp has stopped. */
   saturated?: number;
+  /** PASS, of the last frame: share of patches that had changed, and of a dense frame's multiplications that were made. */
+  dirty?: number;
+  macs?: number;
+  /** PASS: multiplications saved since init, in thousands; wraps like any i32. */
+  macsSaved?: number;
+  /** PASS: frames since the oldest patch was computed again. */
+  refreshAge?: number;
+  /** PASS: share of audited skips that would have mattered, 0 … 1. */
+  harmful?: number;
+  /** PASS: noise of the sensor, in grey levels. */
+  noise?: number;
+  /** PASS: frames that were computed whole. */
+  denseFrames?: number;
+  /** Cells in which a camera sees something. */
+  occupied?: number;
   /** Values with an id that has no name here, by id. */
   other?: Record<number, number>;
 }
@@ -29,6 +44,14 @@ const IDS: readonly [Name, id: number, format: 0 | 1][] = [
   ["learningRate", 5, 1],
   ["evaluated", 6, 0],
   ["saturated", 7, 0],
+  ["dirty", 32, 1],
+  ["macs", 33, 1],
+  ["macsSaved", 34, 0],
+  ["refreshAge", 35, 0],
+  ["harmful", 36, 1],
+  ["noise", 37, 1],
+  ["denseFrames", 38, 0],
+  ["occupied", 39, 0],
 ];
 const NAMES = new Map(IDS.map(([name, id]) => [id, name]));
 

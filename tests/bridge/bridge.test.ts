@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { encodePreview } from "../../host/protocol/preview.ts";
 import { requires } from "../support/requirements.ts";
 import { TestClient } from "./support/client.ts";
 import { type BrokerKind, cleanups, setUp } from "./support/stage.ts";
@@ -118,6 +119,26 @@ describe.each(setups)("the bridge at %s, MQTT version %i", (kind, version) => {
       const state = client.last.get("octomote/kitchen")?.packet.properties;
       expect(state).toMatchObject({ contentType: "application/json" });
     }
+  });
+
+  it("tells what a camera skips, and passes its preview on under a topic of its own", async () => {
+    const { client, device } = await setUp(kind, version);
+    device.state.record = { dirty: 0.125, macs: 0.25, macsSaved: 4200, refreshAge: 63, occupied: 3 };
+    device.state.uptime += 200;
+    const state = await client.wait("octomote/kitchen", ({ pass }) => pass !== undefined);
+    expect(state).toMatchObject({
+      occupied: 3,
+      pass: { dirty: 0.125, macs: 0.25, macsSaved: 4200, refreshAge: 63 },
+    });
+    expect(state.loss).toBeUndefined();
+    const preview = encodePreview({
+      ...{ sequence: 1, width: 8, height: 8, columns: 1, rows: 1, patch: 8, cellColumns: 1, cellRows: 1 },
+      ...{ grey: Uint8Array.of(255), computed: Uint8Array.of(1), occupied: Uint8Array.of(0) },
+    });
+    device.endpoint.features(preview);
+    await until(() => client.last.has("octomote/kitchen/preview"));
+    expect([...(client.last.get("octomote/kitchen/preview")?.payload ?? [])]).toEqual([...preview]);
+    expect(client.last.has("octomote/kitchen/features")).toBe(false);
   });
 
   it("switches a device and hands messages to its module", async () => {

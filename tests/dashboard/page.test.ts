@@ -2,6 +2,7 @@
 import type { Page } from "playwright-core";
 import { afterAll, afterEach, beforeAll, beforeEach, expect, it } from "vitest";
 import { PAGE_BUDGET, pageSize } from "../../host/build/dashboard.ts";
+import { encodePreview } from "../../host/protocol/preview.ts";
 import { requires } from "../support/requirements.ts";
 import { Browser, Stage } from "./support/stage.ts";
 import { surveyText } from "./support/survey.ts";
@@ -116,6 +117,63 @@ chromium.describe("the dashboard in Chromium", () => {
       .toContain("86.4 %");
     await bridge.state(device("posix-1"), { step: 12_346, loss: 0.25 });
     await eventually(() => figure("posix-1", "Loss").textContent()).toBe("0.250");
+  });
+
+  /** A camera's frame with one patch computed and one cell occupied. */
+  async function watch(id: string, sequence: number): Promise<void> {
+    const one = (length: number, at: number) => Uint8Array.from({ length }, (_, i) => (i === at ? 1 : 0));
+    const pass = { dirty: 0.056, macs: 0.17, refreshAge: 60, harmful: 0.012, noise: 1.14, denseFrames: 1 };
+    await bridge.state(device(id), { loss: undefined, accuracy: undefined, occupied: 1, pass });
+    const preview = encodePreview({
+      ...{ sequence, width: 96, height: 72, columns: 48, rows: 36, patch: 8, cellColumns: 12, cellRows: 9 },
+      grey: new Uint8Array(48 * 36).fill(96),
+      computed: one(108, 30),
+      occupied: one(108, 42),
+    });
+    await bridge.raw(`${id}/preview`, Buffer.from(preview));
+  }
+
+  it("draws what a camera sees, what of it was computed, and what that saves", async () => {
+    const camera = page.locator('.camera[data-device="posix-2"]');
+    expect(await page.locator("#cameras-view").isHidden()).toBe(true);
+    for (let sequence = 0; sequence < 4; sequence++) {
+      await watch("posix-2", sequence);
+      await page.waitForTimeout(300);
+    }
+    const frame = camera.locator("canvas.camera-frame");
+    await eventually(() => frame.getAttribute("aria-label")).toBe(
+      "Frame 3: 0.9 % of the patches computed, 1 cells occupied",
+    );
+    await eventually(() => camera.locator(".metrics").textContent()).toContain("5.6 %");
+    expect(await camera.locator(".metrics").textContent()).toContain("83.0 %");
+    expect(await camera.locator(".figures").textContent()).toContain("60 frames");
+    expect(await camera.locator(".camera-trend canvas").count()).toBe(1);
+    // A patch that was computed is tinted, one that was not is dimmed; a frame's grey is neither.
+    const [computed, skipped] = await frame.evaluate((canvas: HTMLCanvasElement) => {
+      const copy = new OffscreenCanvas(canvas.width, canvas.height);
+      const context = copy.getContext("2d", {
+        willReadFrequently: true,
+      }) as OffscreenCanvasRenderingContext2D;
+      context.drawImage(canvas, 0, 0);
+      const at = (x: number, y: number) => [...context.getImageData(x * 6, y * 6, 1, 1).data];
+      return [at(6 * 8 + 4, 2 * 8 + 4), at(4, 4)];
+    });
+    expect(computed?.[1]).toBeGreaterThan((computed?.[0] ?? 0) + 15);
+    expect(Math.abs((skipped?.[1] ?? 0) - (skipped?.[0] ?? 0))).toBeLessThan(6);
+    expect(skipped?.[0]).toBeLessThan(80);
+    await eventually(() => figure("posix-2", "Saved").textContent()).toBe("83.0 %");
+    // The others may learn: there is something to compare.
+    expect(await page.locator("#compare").isHidden()).toBe(false);
+    for (const id of ["posix-1", "mps2-an386"]) await watch(id, 1);
+    await eventually(() => page.locator("#compare").isHidden()).toBe(true);
+    expect(await page.locator(".camera").count()).toBe(3);
+    expect(browser.complaints).toEqual([]);
+  });
+
+  it("counts a preview that is none", async () => {
+    await bridge.raw("posix-1/preview", Buffer.from("OMPV and nothing else"));
+    await eventually(() => page.locator("#warnings summary").textContent()).toBe("1 malformed message");
+    expect(await page.locator(".camera").count()).toBe(0);
   });
 
   it("tells who is offline, and that the bridge is", async () => {
@@ -246,6 +304,7 @@ chromium.describe("the dashboard in Chromium", () => {
       error: { code: 1, name: "x".repeat(120), message: "y".repeat(300) },
     });
     await train(3);
+    await watch("posix-2", 1);
     await bridge.publish("posix-1/log", { level: "info", message: "z".repeat(400) });
     await eventually(() => page.locator("#log-lines").textContent()).toContain("zzz");
     const overflow = await page.evaluate(
@@ -278,6 +337,7 @@ chromium.describe("the dashboard in Chromium", () => {
       await bridge.publish("posix-1/log", { level: "error", message: "an error" });
       await bridge.publish("bridge/logging", { level: "warning", message: "a warning" });
       await bridge.raw("posix-1", "{nope");
+      await watch("mps2-an386", 1);
       await bridge.publish("bridge/state", { state: "offline" }, true);
       await eventually(() => page.locator("#warnings summary").textContent()).toContain("malformed");
       await eventually(() => page.locator("#banner").textContent()).toContain("offline");

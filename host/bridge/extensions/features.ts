@@ -1,5 +1,7 @@
-// `octomote/<device>/features`: what a device saw, in its own binary form, passed on as it is.
+// `octomote/<device>/features`: what a device saw, in its own binary form, passed on as it is. A camera's preview comes
+// through the same channel and goes to `octomote/<device>/preview`, so that a page need not listen to all features.
 
+import { isPreview } from "../../protocol/preview.ts";
 import type { BridgeContext, Extension } from "../extension.ts";
 
 /** MQTT 5: features are for those who listen now. */
@@ -18,7 +20,8 @@ export class Features implements Extension {
     const { bus, mqtt, topics } = this.#context;
     this.#undo = [
       bus.on("deviceFeatures", ({ device, bytes }) => {
-        mqtt.publish(topics.features(device.id), bytes, { expiry: EXPIRY_S });
+        const topic = isPreview(bytes) ? topics.preview(device.id) : topics.features(device.id);
+        mqtt.publish(topic, bytes, { expiry: EXPIRY_S });
       }),
     ];
   }

@@ -34,6 +34,9 @@ export interface DeviceState {
   learningRate?: number;
   evaluated?: number;
   saturated?: number;
+  /** Cells in which a camera sees something. */
+  occupied?: number;
+  pass?: PassState;
   samples?: number;
   samplesPerSecond?: number;
   bytesOut?: number;
@@ -45,6 +48,17 @@ export interface DeviceState {
   error?: { code?: number; name?: string; message?: string };
   /** Milliseconds since 1970. */
   time?: number;
+}
+
+/** What a camera that skips unchanged patches tells of its last frame; shares are 0…1. */
+export interface PassState {
+  dirty?: number;
+  /** Multiplications made, as a share of a dense frame's. */
+  macs?: number;
+  refreshAge?: number;
+  harmful?: number;
+  noise?: number;
+  denseFrames?: number;
 }
 
 /** One entry of `<base>/bridge/devices`. */
@@ -199,6 +213,16 @@ export function parseDeviceState(value: unknown): DeviceState {
     learningRate: fields.number("learningRate", 0, 1e6),
     evaluated: fields.count("evaluated"),
     saturated: fields.count("saturated"),
+    occupied: fields.count("occupied"),
+    pass: fields.nested("pass", (pass) => ({
+      dirty: pass.number("dirty", 0, 1),
+      // Recomputed layers and rectangles around what changed can make a frame dearer than a dense one.
+      macs: pass.number("macs", 0, 100),
+      refreshAge: pass.count("refreshAge"),
+      harmful: pass.number("harmful", 0, 1),
+      noise: pass.number("noise", 0, 255),
+      denseFrames: pass.count("denseFrames"),
+    })),
     samples: fields.count("samples"),
     samplesPerSecond: fields.number("samplesPerSecond", 0, 1e9),
     bytesOut: fields.count("bytesOut"),

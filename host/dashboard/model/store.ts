@@ -1,6 +1,7 @@
 // Everything the page knows, fed by MQTT messages. It draws nothing: views read it, at their own pace, and learn from
 // `revision` and `devicesRevision` whether anything is new.
 
+import { decodePreview, type Preview } from "../../protocol/preview.ts";
 import {
   type BridgeHealth,
   type BridgeInfo,
@@ -33,6 +34,8 @@ export interface Device {
   listed?: DeviceInfo;
   state?: DeviceState;
   available?: boolean;
+  /** What a camera saw last. */
+  preview?: Preview;
   /** What the person asked for and the device has not confirmed yet. */
   wanted?: { running: boolean; at: number };
   /** Whether a message came since the page last connected. */
@@ -102,6 +105,14 @@ export class Store {
     }),
     steps: new Timeline({ metrics: METRICS, capacity: BUCKETS, width: 1, overflow: "fold", origin: 0 }),
   };
+  /** What cameras skip: the last five minutes of each. */
+  readonly skipped = new Timeline({
+    metrics: ["dirty", "macs"],
+    capacity: BUCKETS,
+    width: 0.25,
+    overflow: "shift",
+    silence: SILENCE,
+  });
   #logNumber = 0;
 
   constructor(base: string) {
@@ -129,6 +140,7 @@ export class Store {
       }
       if (!isDeviceId(to.id)) throw new PayloadError("", "its topic does not name a device");
       if (payload.length === 0) this.#clear(to.id, to.topic);
+      else if (to.topic === "preview") this.#preview(to.id, payload);
       else if (to.topic === "state") this.#state(to.id, parseDeviceState(parseJson(payload)), retained, now);
       else if (to.topic === "availability") this.#availability(to.id, parseAvailability(parseJson(payload)));
       else this.#addLog(to.id, parseLog(parseJson(payload)), now);
@@ -213,13 +225,22 @@ export class Store {
     }
     // A retained message tells how things stood, not when: it has no place on the charts.
     if (retained) return;
-    const { loss, accuracy, step } = state;
+    const { loss, accuracy, step, pass } = state;
+    if (pass !== undefined) this.skipped.add(id, now / 1000, { dirty: pass.dirty, macs: pass.macs });
     if (loss === undefined && accuracy === undefined) return;
     const seconds = now / 1000;
     this.timelines.minutes.add(id, seconds, { loss, accuracy });
     this.timelines.hour.add(id, seconds, { loss, accuracy });
     this.timelines.all.add(id, seconds, { loss, accuracy });
     if (step !== undefined) this.timelines.steps.add(id, step, { loss, accuracy });
+  }
+
+  #preview(id: string, payload: Uint8Array): void {
+    const preview = decodePreview(payload);
+    if (preview === null) throw new PayloadError("", "is no preview of a camera");
+    const device = this.#device(id);
+    device.preview = preview;
+    this.#touch(device);
   }
 
   #availability(id: string, online: boolean): void {
@@ -261,6 +282,7 @@ export class Store {
   #remove(device: Device): void {
     this.devices.delete(device.id);
     for (const timeline of Object.values(this.timelines)) timeline.remove(device.id);
+    this.skipped.remove(device.id);
     this.devicesRevision++;
   }
 
@@ -273,6 +295,7 @@ export class Store {
     this.timelines.minutes.break(id);
     this.timelines.hour.break(id);
     this.timelines.all.break(id);
+    this.skipped.break(id);
   }
 
   #addLog(source: string, { level, message }: { level: LogLevel; message: string }, at: number): void {

@@ -1,7 +1,7 @@
 // Which topic means what (docs/mqtt.md), and which of them the page listens to.
 
 export type BridgeTopic = "state" | "info" | "devices" | "health" | "logging";
-export type DeviceTopic = "state" | "availability" | "log";
+export type DeviceTopic = "state" | "availability" | "log" | "preview";
 
 export type Route = { of: "bridge"; topic: BridgeTopic } | { of: "device"; id: string; topic: DeviceTopic };
 
@@ -14,6 +14,7 @@ export function subscriptions(base: string): string[] {
     `${base}/+`,
     `${base}/+/availability`,
     `${base}/+/log`,
+    `${base}/+/preview`,
   ];
 }
 
@@ -27,7 +28,8 @@ export function route(base: string, topic: string): Route | null {
     return known === undefined ? null : { of: "bridge", topic: known };
   }
   if (second === undefined) return { of: "device", id: first, topic: "state" };
-  if (second === "availability" || second === "log") return { of: "device", id: first, topic: second };
+  if (second === "availability" || second === "log" || second === "preview")
+    return { of: "device", id: first, topic: second };
   return null;
 }
 

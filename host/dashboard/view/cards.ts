@@ -10,6 +10,7 @@ import {
   formatRate,
 } from "../model/format.ts";
 import type { Device, Presence, Store } from "../model/store.ts";
+import { isCamera } from "./cameras.ts";
 import { arrange, byId, element, Swatch, setAttribute, show, Text } from "./dom.ts";
 import { MemoryBar } from "./memory-bar.ts";
 import { type Scheme, seriesStyle } from "./palette.ts";
@@ -30,8 +31,11 @@ class Card {
   readonly #presence = new Text();
   readonly #about = new Text();
   readonly #aboutLine = element("p", "card-about", {}, this.#about.node);
-  readonly #loss = new Text();
-  readonly #accuracy = new Text();
+  /** What matters most of this device: names and values. */
+  readonly #metrics = [
+    { label: new Text(), value: new Text() },
+    { label: new Text(), value: new Text() },
+  ];
   readonly #figures = FIGURES.map(() => new Text());
   readonly #memory = new MemoryBar();
   readonly #error = element("p", "card-error", { role: "alert" });
@@ -58,7 +62,7 @@ class Card {
     );
     this.#error.append(this.#errorText.node);
     const presence = element("span", "presence", {}, this.#presence.node);
-    const metric = (label: string, text: Text) =>
+    const metric = (label: string | Node, text: Text) =>
       element("div", "metric", {}, element("dt", "", {}, label), element("dd", "", {}, text.node));
     this.node = element(
       "article",
@@ -67,7 +71,7 @@ class Card {
       element("header", "", {}, this.#swatch.node, title, presence, this.#switch),
       this.#aboutLine,
       this.#error,
-      element("dl", "metrics", {}, metric("Loss", this.#loss), metric("Accuracy", this.#accuracy)),
+      element("dl", "metrics", {}, ...this.#metrics.map(({ label, value }) => metric(label.node, value))),
       element(
         "dl",
         "figures",
@@ -101,8 +105,10 @@ class Card {
       "title",
       listed?.transport === undefined ? "" : `Connected by ${listed.transport}`,
     );
-    this.#loss.set(formatLoss(state?.loss));
-    this.#accuracy.set(formatAccuracy(state?.accuracy));
+    metricsOf(this.device).forEach(([label, value], i) => {
+      this.#metrics[i]?.label.set(label);
+      this.#metrics[i]?.value.set(value);
+    });
     const figures = [
       formatCount(state?.step),
       formatRate(state?.samplesPerSecond),
@@ -134,10 +140,27 @@ class Card {
     setAttribute(this.#switch, "aria-checked", String(running === true));
     setAttribute(this.#switch, "aria-busy", String(wanted !== undefined));
     this.#switch.disabled = !connected || wanted !== undefined;
+    const does = isCamera(this.device) ? "watching" : "learning";
     this.#switchText.set(
-      wanted === undefined ? (running ? "learning" : "paused") : wanted.running ? "starting" : "pausing",
+      wanted === undefined ? (running ? does : "paused") : wanted.running ? "starting" : "pausing",
     );
   }
+}
+
+/** The two numbers that matter most: what a learner has learned, or what a camera skips. */
+function metricsOf({ state }: Device): [label: string, value: string][] {
+  const pass = state?.pass;
+  if (state?.loss === undefined && pass !== undefined) {
+    const saved = pass.macs === undefined ? undefined : Math.max(0, 1 - pass.macs);
+    return [
+      ["Occupied cells", formatCount(state?.occupied)],
+      ["Saved", formatAccuracy(saved)],
+    ];
+  }
+  return [
+    ["Loss", formatLoss(state?.loss)],
+    ["Accuracy", formatAccuracy(state?.accuracy)],
+  ];
 }
 
 /** Board, engine, firmware: what is known of them. */

@@ -113,7 +113,7 @@ export class Header {
     show(this.#summary, devices.length > 0);
     const online = devices.filter((device) => this.#store.presence(device) === "online");
     const running = online.filter(({ state }) => state?.running === true).length;
-    if (connected) this.#online.set(`${online.length} / ${devices.length}`, `${running} learning`);
+    if (connected) this.#online.set(`${online.length} / ${devices.length}`, `${running} running`);
     else this.#online.set(`– / ${devices.length}`, "not connected");
     const best = extreme(devices, "accuracy", (a, b) => a > b);
     this.#best.set(formatAccuracy(best?.state?.accuracy), best?.id);

@@ -29,6 +29,12 @@ export const CHART: Readonly<Record<Scheme, ChartColors>> = {
   light: { text: "#5a6877", grid: "#e7ebef", cursor: "#8e9baa" },
 };
 
+/** What lies over a camera's frame, and the lines beside it; the same as in style/tokens.css. */
+export const OVERLAY: Readonly<Record<Scheme, { computed: string; occupied: string; work: string }>> = {
+  dark: { computed: "#3fd0bf", occupied: "#f2b84b", work: "#94a3b3" },
+  light: { computed: "#0b8f84", occupied: "#f0a020", work: "#566373" },
+};
+
 /** The style of a device's lines; slots count from 0 and repeat after 32. */
 export function seriesStyle(slot: number, scheme: Scheme): SeriesStyle {
   const colors = SERIES[scheme];
