@@ -20,6 +20,11 @@ module.exports = {
     layer("sgq", ["protocol"], "the feature codec: knows frames, not who sends them"),
     layer("data", ["protocol", "module"], "data sets: knows the shape of a sample, no device"),
     layer("build", ["protocol", "module"], "compilers: knows what a module is, not who runs it"),
+    layer(
+      "pass",
+      ["protocol", "module", "build"],
+      "networks for PASS, and the module that runs them in Node",
+    ),
     layer("bridge", ["protocol", "link"], "devices ↔ MQTT: takes links, does not start devices"),
     layer("devices", ["protocol", "link", "data", "module", "build"], "virtual devices: know no broker"),
     layer("ota", ["protocol", "link", "module", "build"], "manifests and rollout: know no command"),

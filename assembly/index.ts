@@ -10,3 +10,7 @@ export { Output } from "./octo/layer";
 export { Model } from "./octo/model";
 export { relu } from "./octo/relu";
 export { Trainer, TrainerOptions } from "./octo/trainer";
+export { Counters } from "./pass/counters";
+export { Network } from "./pass/network";
+export { PassOptions, policy } from "./pass/options";
+export { Pass } from "./pass/pass";

@@ -21,3 +21,8 @@ export const TOO_MANY = 25;
 export const NEEDS_DENSE = 26;
 export const ALLOCATION_SEALED = 27;
 export const STATE_MISMATCH = 28;
+
+/** PASS (29–31): a network's description, its memory, and options. */
+export const NET_FORMAT = 29;
+export const NET_TOO_LARGE = 30;
+export const PASS_OPTION = 31;

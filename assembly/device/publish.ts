@@ -13,6 +13,14 @@ export namespace publish {
   export const LEARNING_RATE: i32 = 5 | (1 << 16);
   export const EVALUATED: i32 = 6;
   export const SATURATED: i32 = 7;
+  /** PASS (docs/pass.md, "Counters"). */
+  export const DIRTY: i32 = 32 | (1 << 16);
+  export const MACS: i32 = 33 | (1 << 16);
+  export const MACS_SAVED: i32 = 34;
+  export const REFRESH_AGE: i32 = 35;
+  export const HARMFUL: i32 = 36 | (1 << 16);
+  export const NOISE: i32 = 37 | (1 << 16);
+  export const DENSE_FRAMES: i32 = 38;
 
   /** Starts a state record. */
   export function begin(): void {

@@ -64,7 +64,7 @@ export function within(fn: i32, code: i32, value: i32, lo: i32, hi: i32): void {
   if (value > hi) fail(code, fn, value, hi);
 }
 
-function struct(fn: i32, pointer: usize, bytes: i32): void {
+export function struct(fn: i32, pointer: usize, bytes: i32): void {
   if (<u64>pointer + <u64>bytes > <u64>limit) fail(BAD_STRUCT, fn, <i32>pointer, <i32>limit);
   if (pointer & 3) fail(BAD_STRUCT, fn, <i32>pointer, 4);
   if (load<i32>(pointer) < bytes) fail(BAD_STRUCT, fn, load<i32>(pointer), bytes);

@@ -164,10 +164,16 @@ export class ModuleHost {
     });
   }
 
-  /** Runs `initialize` and `init`. @throws ModuleTrap */
-  start(): void {
+  /** Runs `initialize` and `init`; `between` is where a host hands over what must be there before init. @throws ModuleTrap */
+  start(between?: () => void): void {
     this.call(() => this.exports.initialize());
+    if (between) this.call(between);
     this.call(() => this.exports.init());
+  }
+
+  /** Everything that the module exports, for hosts that know more of it than the ABI says. */
+  get exported(): WebAssembly.Exports {
+    return this.exports as unknown as WebAssembly.Exports;
   }
 
   /** One step of the app. @throws ModuleTrap */

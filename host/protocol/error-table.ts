@@ -1,8 +1,17 @@
 // The error codes of modules, intrinsics, engine, requests and link: one table for every part. The C side mirrors it in
 // boards/runtime/errors.h, assembly in assembly/device/errors.ts; docs/errors.md is printed from it (errors.ts).
 
+import { MODULE_ERRORS } from "./module-errors.ts";
+
 /** What an error's `where` holds. */
-export type Place = "intrinsic" | "layer" | "export" | "byte offset" | "index of the import" | "header word";
+export type Place =
+  | "intrinsic"
+  | "layer"
+  | "export"
+  | "byte offset"
+  | "index of the import"
+  | "header word"
+  | "option";
 
 export interface ErrorEntry {
   readonly code: number;
@@ -19,146 +28,7 @@ export interface ErrorEntry {
 
 /** Every error, by ascending code. */
 export const ERRORS: readonly ErrorEntry[] = [
-  {
-    code: 1,
-    name: "bad-struct",
-    message: "a struct of an intrinsic's arguments lies outside memory, is not 4-aligned or is too small",
-    advice: "Build arguments with the helpers of assembly/int8, which set `size`.",
-    where: "intrinsic",
-    got: "size or address",
-    want: "least",
-  },
-  {
-    code: 2,
-    name: "bad-shape",
-    message: "dimensions do not fit each other",
-    advice: "Compare the tensors that the caller passes with docs/abi.md.",
-    where: "intrinsic",
-  },
-  {
-    code: 3,
-    name: "bad-window",
-    message: "the output window lies outside the output",
-    advice: "Keep 0 ≤ y0 ≤ y1 ≤ height and 0 ≤ x0 ≤ x1 ≤ width.",
-    where: "intrinsic",
-  },
-  {
-    code: 4,
-    name: "accumulator",
-    message: "a sum has more products than an int32 holds",
-    advice: "Use a smaller kernel, fewer input channels, or less padding below an average pool.",
-    where: "intrinsic",
-    got: "products",
-    want: "most",
-  },
-  {
-    code: 5,
-    name: "bad-quantisation",
-    message: "a zero point, bound, multiplier or shift is out of range",
-    advice: "Multipliers lie in [2^30, 2^31), shifts in 1 … 62, lo ≤ hi within int8.",
-    where: "intrinsic",
-  },
-  {
-    code: 6,
-    name: "scratch-small",
-    message: "the scratch memory is too small",
-    advice: "Reserve 4 · kernelH · kernelW · c / groups bytes in init.",
-    where: "intrinsic",
-    got: "bytes",
-    want: "least",
-  },
-  {
-    code: 7,
-    name: "misaligned",
-    message: "a pointer to int32 or int16 is not aligned",
-    advice: "Align int32 to 4 bytes, int16 to 2.",
-    where: "intrinsic",
-    got: "address",
-    want: "alignment",
-  },
-  {
-    code: 8,
-    name: "out-of-range",
-    message: "data reaches beyond the memory that the module may use",
-    advice: "Check the pointer and the tensor's dimensions.",
-    where: "intrinsic",
-    got: "end",
-    want: "limit",
-  },
-  {
-    code: 9,
-    name: "overlap",
-    message: "an output overlaps an input or another output",
-    advice: "Give every output memory of its own; docs/abi.md names the exceptions.",
-    where: "intrinsic",
-  },
-  {
-    code: 20,
-    name: "layer-shape",
-    message: "the layer does not fit its input",
-    advice: "Change the layer or the one before it.",
-    where: "layer",
-    got: "needs",
-    want: "room for",
-  },
-  {
-    code: 21,
-    name: "model-empty",
-    message: "the model has no layers",
-    advice: "Add layers before the model is used.",
-    where: "layer",
-  },
-  {
-    code: 22,
-    name: "out-of-arena",
-    message: "the module needs more linear memory than it may use",
-    advice: "Make the model smaller, or raise the limit if the board has room.",
-    got: "bytes",
-    want: "limit",
-  },
-  {
-    code: 23,
-    name: "sensor-shape",
-    message: "the sensor's frames have another shape than the model's input",
-    advice: "Set the model's input shape to the sensor's.",
-  },
-  {
-    code: 24,
-    name: "bad-label",
-    message: "a label is outside the classes",
-    advice: "Give the last layer as many outputs as there are classes, or correct the data.",
-    got: "label",
-    want: "classes",
-  },
-  {
-    code: 25,
-    name: "too-many",
-    message: "there are more layers, or the like, than the module holds",
-    advice: "Use fewer.",
-  },
-  {
-    code: 26,
-    name: "needs-dense",
-    message: "the trainer needs a dense layer as the model's last",
-    advice: "End the model with dense(classes).",
-    where: "layer",
-  },
-  {
-    code: 27,
-    name: "allocation-sealed",
-    message: "memory was asked for after init",
-    advice: "Allocate at the top level or in init; a step works on what is there.",
-    got: "bytes",
-  },
-  {
-    code: 28,
-    name: "state-mismatch",
-    message: "the learned state that was written belongs to another model or version",
-    advice: "Write a state that the same app has learned.",
-    where: "header word",
-    got: "its mark, length or structure",
-    want: "this model's",
-  },
+  ...MODULE_ERRORS,
   {
     code: 40,
     name: "unknown-import",

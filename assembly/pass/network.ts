@@ -1,0 +1,155 @@
+// Reads the description of a network (docs/pass.md, "Describing a network") in place: weights and tables stay where they are.
+import { LAYER_SHAPE, NET_FORMAT } from "../device/errors";
+import { fail } from "../device/host";
+import { MAX_CONV, MAX_DIM, MAX_PRODUCTS } from "../int8/check";
+import { CONV_BYTES, QUANT_BYTES, TENSOR_BYTES } from "../int8/structs";
+import { CONV2D, createStage, MAX_POOL, NO_FLOOR, NONE, RELU, Stage } from "./stage";
+
+const MAGIC: i32 = 0x544e504f;
+const VERSION: i32 = 1;
+const HEADER: i32 = 32;
+const RECORD: i32 = 96;
+/** Most layers, and the most that a frame may have multiplications: counters are i32. */
+const MAX_LAYERS: i32 = 64;
+
+/** Words of the header and of a record. */
+const LENGTH: usize = 8;
+const SHAPE: usize = 12;
+const LAYERS: usize = 24;
+const FILTERS: usize = 4;
+const KERNEL: usize = 8;
+const GROUPS: usize = 48;
+const TAU: usize = 52;
+const QUANT: usize = 56;
+const MULTIPLIER: usize = 72;
+const SHIFT: usize = 76;
+const CHANNELS: usize = 80;
+const WEIGHTS: usize = 84;
+const BIAS: usize = 88;
+const STORE: usize = 92;
+
+@unmanaged
+export class Network {
+  /** The input, and the layer whose output is the network's. */
+  input: Stage;
+  last: Stage;
+  layers: i32;
+
+  /**
+   * @param net address of the description, 4-aligned. Errors: NET_FORMAT, LAYER_SHAPE
+   */
+  constructor(net: usize) {
+    header(0, load<i32>(net), MAGIC);
+    header(1, load<i32>(net, 4), VERSION);
+    const layers = load<i32>(net, LAYERS);
+    if (layers < 1 || layers > MAX_LAYERS) fail(NET_FORMAT, -1 << 8, layers, MAX_LAYERS);
+    const input = createStage();
+    memory.copy(changetype<usize>(input) + offsetof<Stage>("h"), net + SHAPE, 12);
+    input.bytes = TENSOR_BYTES;
+    input.index = -1;
+    input.pitch = input.w * input.c;
+    input.floor = NO_FLOOR;
+    dimension(input, input.h);
+    dimension(input, input.w);
+    dimension(input, input.c);
+    this.input = input;
+    this.layers = layers;
+    let last = input;
+    for (let i = 0; i < layers; ++i) {
+      const record = net + HEADER + <usize>(i * RECORD);
+      const kind = load<i32>(record);
+      if (kind == RELU && last.index >= 0) {
+        rectify(last, load<i32>(record + QUANT, 4));
+        continue;
+      }
+      last = read(net, record, i, last);
+    }
+    if (last == input) fail(NET_FORMAT, -1 << 8, 0, 1);
+    this.last = last;
+  }
+
+  /** The stage that makes the output of layer i: a relu's is that of the layer before it. */
+  stage(i: i32): Stage {
+    let stage = this.input;
+    while (stage.next != NONE && stage.next.index <= i) stage = stage.next;
+    return stage;
+  }
+}
+
+function header(word: i32, got: i32, want: i32): void {
+  if (got != want) fail(NET_FORMAT, -1 << 8, got, want);
+}
+
+function dimension(stage: Stage, n: i32): void {
+  if (n < 1 || n > MAX_DIM) stage.refuse(LAYER_SHAPE, n, MAX_DIM);
+}
+
+/** A relu joins the stage before it: clamp(q, lo, hi) at `zero` is a clamp from max(lo, zero). */
+function rectify(stage: Stage, zero: i32): void {
+  if (zero < -128 || zero > 127) stage.refuse(NET_FORMAT, zero, 0);
+  stage.lo = min(max(stage.lo, zero), stage.hi);
+  stage.floor = max(stage.floor, zero);
+}
+
+/** An offset of the description, 4-aligned, with `bytes` behind it. */
+function array(net: usize, stage: Stage, offset: i32, bytes: i64): usize {
+  const length = load<i32>(net, LENGTH);
+  if (offset & 3 || offset < HEADER || <i64>offset + bytes > <i64>length)
+    stage.refuse(NET_FORMAT, offset, length);
+  return net + <usize>offset;
+}
+
+function read(net: usize, record: usize, index: i32, previous: Stage): Stage {
+  const stage = createStage();
+  const kind = load<i32>(record);
+  stage.kind = kind;
+  stage.index = index;
+  stage.previous = previous;
+  previous.next = stage;
+  stage.bytes = TENSOR_BYTES;
+  stage.convBytes = CONV_BYTES;
+  stage.quantBytes = QUANT_BYTES;
+  stage.floor = NO_FLOOR;
+  const conv = stage.conv + 4;
+  memory.copy(conv, record + KERNEL, <usize>(GROUPS - KERNEL + 4));
+  // kernel, stride, dilation: 1 …; padding: 0 …
+  for (let i: usize = 0; i < 40; i += 4) {
+    const value = load<i32>(conv + i);
+    const least = i < 24 ? 1 : 0;
+    if (value < least || value > MAX_CONV) stage.refuse(NET_FORMAT, value, least);
+  }
+  stage.tau = load<i32>(record, TAU);
+  stage.store = load<i32>(record, STORE);
+  if (stage.tau < -1 || stage.tau > 255) stage.refuse(NET_FORMAT, stage.tau, 255);
+  if (<u32>stage.store > 2) stage.refuse(NET_FORMAT, stage.store, 0);
+  const c = previous.c;
+  const groups = stage.groups;
+  stage.c = kind == CONV2D ? load<i32>(record, FILTERS) : c;
+  dimension(stage, stage.c);
+  if (groups < 1 || c % groups || stage.c % groups) stage.refuse(LAYER_SHAPE, groups, c);
+  stage.slide();
+  stage.y1 = stage.h;
+  stage.x1 = stage.w;
+  const perOutput = <i64>(stage.kernelH * stage.kernelW) * (c / groups);
+  if (kind == MAX_POOL || kind == RELU) {
+    stage.lo = -128;
+    stage.hi = 127;
+    stage.groups = 1;
+    if (kind == RELU) rectify(stage, load<i32>(record + QUANT, 4));
+    return stage;
+  }
+  if (kind != CONV2D) stage.refuse(NET_FORMAT, kind, CONV2D);
+  if (perOutput > MAX_PRODUCTS)
+    stage.refuse(NET_FORMAT, <i32>min<i64>(perOutput, i32.MAX_VALUE), <i32>MAX_PRODUCTS);
+  memory.copy(stage.quant + 4, record + QUANT, 16);
+  const tables = load<i32>(record, CHANNELS);
+  if (tables != 1 && tables != stage.c) stage.refuse(NET_FORMAT, tables, stage.c);
+  stage.channels = tables;
+  stage.multiplier = array(net, stage, load<i32>(record, MULTIPLIER), (<i64>tables) << 2);
+  stage.shift = array(net, stage, load<i32>(record, SHIFT), (<i64>tables) << 2);
+  stage.weights = array(net, stage, load<i32>(record, WEIGHTS), perOutput * stage.c);
+  const bias = load<i32>(record, BIAS);
+  if (bias) stage.bias = array(net, stage, bias, (<i64>stage.c) << 2);
+  stage.cost = <i32>min<i64>(perOutput * stage.c, i32.MAX_VALUE);
+  return stage;
+}

@@ -1,0 +1,156 @@
+// PASS: computes of a network only what changed since the last frame (docs/pass.md). A module has one, so its parts are
+// variables of files, not fields of an object.
+import { TOO_MANY } from "../device/errors";
+import { fail } from "../device/host";
+import { publish } from "../device/publish";
+import { Frame } from "../device/sensor";
+import { Counters, counters, DENSE_ASKED, DENSE_ILLUMINATION, DENSE_NOT, DENSE_SHARE } from "./counters";
+import * as execute from "./execute";
+import * as gate from "./gate";
+import { Network } from "./network";
+import { checkOptions, PassOptions, policy } from "./options";
+import { layOut } from "./plan";
+import * as rectangles from "./rectangles";
+import { NONE, Stage } from "./stage";
+
+let input: Stage = NONE;
+let last: Stage = NONE;
+let options: PassOptions = changetype<PassOptions>(0);
+/** Sequence number of the frame that the caches hold. */
+let seen: i32 = -1;
+let asked: bool = true;
+
+@unmanaged
+export class Pass {
+  /** Lays everything out. Errors: PASS_OPTION, NET_TOO_LARGE, TOO_MANY */
+  constructor(net: Network, o: PassOptions) {
+    if (input != NONE) fail(TOO_MANY, 0, 2, 1);
+    checkOptions(o);
+    options = o;
+    input = net.input;
+    last = net.last;
+    gate.reserve(input, o);
+    layOut(net);
+    let macs: i64 = 0;
+    for (let stage = input.next; stage != NONE; stage = stage.next) {
+      if (stage.tau < 0) stage.tau = o.tau;
+      macs += stage.macs + (stage.recomputed ? stage.extraMacs : 0);
+    }
+    counters.denseMacs = <i32>min<i64>(macs, i32.MAX_VALUE);
+    counters.patches = gate.patches();
+  }
+
+  /**
+   * Runs the network on a frame; one that was just seen is not computed again. Errors: SENSOR_SHAPE
+   */
+  infer(frame: Frame): Stage {
+    return infer(frame);
+  }
+
+  /** Publishes what there is to know: the class or cell seen, and the counters. */
+  report(seen: i32): void {
+    publish.begin();
+    publish.put(publish.CLASS, seen);
+    put();
+    publish.end();
+  }
+
+  /** Adds the counters to a state record that the app has begun. */
+  put(): void {
+    put();
+  }
+
+  /** The next frame is computed whole. */
+  renew(): void {
+    asked = true;
+  }
+
+  get counters(): Counters {
+    return counters;
+  }
+
+  /** What happened to patch i: 0 skipped, 1 dirty, 2 refreshed. */
+  patch(i: i32): i32 {
+    return <i32>load<u8>(gate.marks + <usize>i) & gate.WHAT;
+  }
+}
+
+function put(): void {
+  const all = counters.denseMacsTotal;
+  publish.put(publish.DIRTY, <i32>(((<i64>counters.dirty) << 16) / counters.patches));
+  publish.put(publish.MACS, <i32>(((<i64>counters.macs) << 16) / max(counters.denseMacs, 1)));
+  publish.put(publish.MACS_SAVED, <i32>((all - counters.macsTotal) / 1000));
+  publish.put(publish.REFRESH_AGE, counters.refreshAge);
+  publish.put(publish.HARMFUL, counters.harmfulRate);
+  publish.put(publish.NOISE, counters.noise << 8);
+  publish.put(publish.DENSE_FRAMES, counters.denseFrames);
+}
+
+export function infer(frame: Frame): Stage {
+  if (frame.h != input.h || frame.w != input.w || frame.c != input.c) frame.refuse(input.size);
+  if (frame.sequence == seen) return last;
+  seen = frame.sequence;
+  execute.clearMacs();
+  const why = look(frame.data);
+  if (why) dense(frame.data);
+  else sparse(frame.data);
+  asked = false;
+  counters.dense = why;
+  counters.frames += 1;
+  if (why) counters.denseFrames += 1;
+  counters.macs = execute.macs;
+  counters.macsTotal += execute.macs;
+  counters.denseMacsTotal += counters.denseMacs;
+  counters.dirty = gate.dirty;
+  counters.refreshed = gate.refreshed;
+  counters.refreshAge = gate.oldest;
+  counters.noise = max(gate.noise, 0);
+  return last;
+}
+
+/** Runs the gate; returns why the frame has to be computed whole, or DENSE_NOT. */
+function look(frame: usize): i32 {
+  if (asked || options.policy == policy.DENSE) return DENSE_ASKED;
+  gate.scan(input, frame, options);
+  if (gate.together) return DENSE_ILLUMINATION;
+  if ((<i64>gate.dirty) << 32 > options.denseShare * gate.patches()) return DENSE_SHARE;
+  if (options.policy != policy.EXACT) gate.refresh(options);
+  return DENSE_NOT;
+}
+
+function dense(frame: usize): void {
+  memory.copy(input.data, frame, input.size);
+  memory.fill(input.changed, 0xff, (input.h * input.words) << 2);
+  for (let stage = input.next; stage != NONE; stage = stage.next) {
+    memory.fill(stage.changed, 0xff, (stage.h * stage.words) << 2);
+    if (!stage.recomputed) execute.whole(stage);
+  }
+  gate.renew();
+  counters.changed = last.h * last.w;
+}
+
+function sparse(frame: usize): void {
+  input.clear();
+  const patch = options.patch;
+  let at = gate.marks;
+  for (let py = 0; py < gate.down; ++py) {
+    const y0 = py * patch;
+    const y1 = min(y0 + patch, input.h);
+    let first = -1;
+    for (let px = 0; px <= gate.across; ++px) {
+      const marked = px < gate.across && load<u8>(at + <usize>px) & gate.WHAT;
+      if (marked) {
+        gate.copied(py * gate.across + px);
+        if (first < 0) first = px;
+      } else if (first >= 0) {
+        execute.copyFrame(input, frame, y0, y1, first * patch, min(px * patch, input.w));
+        first = -1;
+      }
+    }
+    at += <usize>gate.across;
+  }
+  const fast = options.policy == policy.FAST;
+  for (let stage = input.next; stage != NONE; stage = stage.next) {
+    counters.changed = rectangles.advance(stage, fast ? stage.tau : 0, 0, 0);
+  }
+}
