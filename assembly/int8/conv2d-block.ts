@@ -54,7 +54,7 @@ function start(quant: usize, bias: usize, o: i32, w: usize, n: usize): i32 {
 }
 
 /** Writes the sum of element `element`, which also decides its draw; its output's channel 0 is element `first`. */
-function put(quant: usize, y: usize, first: i32, element: i32, sum: i32): void {
+export function put(quant: usize, y: usize, first: i32, element: i32, sum: i32): void {
   const multiplier = <usize>load<i32>(quant, QUANT_MULTIPLIER);
   if (!multiplier) {
     store<i32>(y + ((<usize>element) << 2), sum);

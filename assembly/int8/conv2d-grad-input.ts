@@ -104,7 +104,7 @@ export function conv2dGradInput(
   }
 }
 
-function checkArguments(
+export function checkArguments(
   scratch: usize,
   conv: usize,
   eT: usize,

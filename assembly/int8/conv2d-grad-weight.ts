@@ -118,7 +118,7 @@ function subtract(acc: usize, value: i32, n: usize): void {
   for (const end = acc + (n << 2); acc < end; acc += 4) store<i32>(acc, load<i32>(acc) - value);
 }
 
-function checkArguments(
+export function checkArguments(
   scratch: usize,
   conv: usize,
   quant: usize,

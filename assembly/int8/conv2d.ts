@@ -150,7 +150,7 @@ export function conv2d(
 }
 
 /** Checks in the order of docs/abi.md. */
-function checkArguments(
+export function checkArguments(
   scratch: usize,
   conv: usize,
   quant: usize,

@@ -2,6 +2,7 @@
 // are those of bench/kernels/layers.ts, in the same order.
 import { allocate } from "octomote/assembly/device/arena";
 import * as int8 from "octomote/assembly/int8/intrinsics";
+import { depthwiseConv2d } from "octomote/assembly/int8/intrinsics-residual";
 import { draw, drawKey } from "octomote/assembly/int8/rng";
 import {
   CONV_BYTES, CONV_DILATION_H, CONV_GROUPS, CONV_KERNEL_H, CONV_STRIDE_H, CONV_X1, CONV_Y1, QUANT_BYTES, QUANT_CHANNELS,
@@ -96,5 +97,10 @@ export function benchCount(): i32 {
 export function bench(region: i32): void {
   if (!region) return;
   const at = 4 * region - 4;
-  int8.conv2d(scratch, layers[at + 2], quant, layers[at], x, w, bias, layers[at + 1], layers[at + 3]);
+  const conv = layers[at + 2];
+  if (load<i32>(conv, CONV_GROUPS) == 1) {
+    int8.conv2d(scratch, conv, quant, layers[at], x, w, bias, layers[at + 1], layers[at + 3]);
+  } else {
+    depthwiseConv2d(scratch, conv, quant, layers[at], x, w, bias, layers[at + 1], layers[at + 3]);
+  }
 }

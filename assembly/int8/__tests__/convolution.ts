@@ -27,7 +27,7 @@ export let e: usize = 0;
 export let window: usize = 0;
 export let work: usize = 0;
 
-export function make(n: i32): void {
+export function make(n: i32, depthwise: bool = false): void {
   seed(n);
   kh = random(1, 3);
   kw = random(1, 4);
@@ -43,8 +43,8 @@ export function make(n: i32): void {
   const wide = dw * (kw - 1) + 1 + random(0, 5);
   const oh = (h + top + bottom - dh * (kh - 1) - 1) / sh + 1;
   const ow = (wide + left + right - dw * (kw - 1) - 1) / sw + 1;
-  groups = random(1, 3);
-  cIn = groups * random(1, 5);
+  groups = depthwise ? random(2, 9) : random(1, 3);
+  cIn = groups * (depthwise ? 1 : random(1, 5));
   cOut = groups * random(1, 3);
   fanIn = (kh * kw * cIn) / groups;
   // all of the output, or a part of it (as PASS computes)

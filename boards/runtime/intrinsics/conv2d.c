@@ -1,5 +1,6 @@
 // Intrinsic 1: 2-D convolution. The patch under an output is gathered once as int16 and meets every output channel;
 // two outputs and two channels are worked on together, so that each load serves twice.
+#include "conv2d_depthwise.h"
 #include "dot.h"
 #include "intrinsics.h"
 #include "requantize.h"
@@ -140,6 +141,10 @@ Error conv2d(const Linear *memory, uint32_t scratch, uint32_t conv, uint32_t qua
 
   uint8_t *base = memory->base;
   Window v = windowRead(memory, conv, xT);
+  if (isDepthwise(&v)) {
+    depthwiseConv2d(memory, &v, scratch, quant, x, w, bias, yT, y);
+    return OM_OK;
+  }
   Output out = {.quant = quantRead(memory, quant),
                 .bias = bias != 0 ? (const int32_t *)(const void *)(base + bias) : NULL,
                 .y8 = (int8_t *)(base + y),

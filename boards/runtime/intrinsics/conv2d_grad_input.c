@@ -1,6 +1,7 @@
 // Intrinsic 2: gradient of a convolution's input. For each output position the weights of all channels with an error
 // are summed into one patch, four at a time, and the patch is added to dx; zero errors, which are most of them after
 // pooling, cost one load.
+#include "conv2d_depthwise.h"
 #include "intrinsics.h"
 #include "window.h"
 
@@ -117,6 +118,10 @@ Error conv2dGradInput(const Linear *memory, uint32_t scratch, uint32_t conv, uin
 
   for (int32_t row = 0; row < v.h; row++) {
     memset(to + (size_t)row * (size_t)v.pitch, 0, (size_t)(v.w * v.channels) * sizeof *to);
+  }
+  if (isDepthwise(&v)) {
+    depthwiseGradInput(memory, &v, eT, e, w, dx);
+    return OM_OK;
   }
   for (int32_t oy = v.y0; oy < v.y1; oy++) {
     Taps rows = tapsOfRow(&v, oy);

@@ -1,5 +1,6 @@
 // Intrinsic 3: gradient of a convolution's weights and biases. The patch under an output position is gathered once if
 // any of its errors is not zero, and added to dw of each channel whose error is not.
+#include "conv2d_depthwise.h"
 #include "intrinsics.h"
 #include "requantize.h"
 #include "window.h"
@@ -82,6 +83,10 @@ Error conv2dGradWeight(const Linear *memory, uint32_t scratch, uint32_t conv, ui
 
   memset(weights, 0, (size_t)(c1 - c0) * (size_t)v.kernelSize * sizeof *weights);
   if (biases != NULL) memset(biases, 0, (size_t)(c1 - c0) * sizeof *biases);
+  if (isDepthwise(&v)) {
+    depthwiseGradWeight(memory, &v, zero, x, eT, e, c0, c1, dw, db);
+    return OM_OK;
+  }
   for (int32_t oy = v.y0; oy < v.y1; oy++) {
     Taps rows = tapsOfRow(&v, oy);
     for (int32_t ox = v.x0; ox < v.x1; ox++) {

@@ -42,6 +42,20 @@ static inline int32_t addProducts(Pair a, Pair b, int32_t sum) {
   return total;
 }
 
+/** sum + a.low·b.low, wrapping. */
+static inline int32_t addLows(Pair a, Pair b, int32_t sum) {
+  int32_t total;
+  __asm__("smlabb %0, %1, %2, %3" : "=r"(total) : "r"(a), "r"(b), "r"(sum));
+  return total;
+}
+
+/** sum + a.high·b.high, wrapping. */
+static inline int32_t addHighs(Pair a, Pair b, int32_t sum) {
+  int32_t total;
+  __asm__("smlatt %0, %1, %2, %3" : "=r"(total) : "r"(a), "r"(b), "r"(sum));
+  return total;
+}
+
 /** Both halves plus bytes 0 and 2, sign extended. */
 static inline Pair addEvenBytes(Pair sums, uint32_t word) {
   Pair total;
