@@ -15,7 +15,7 @@ import {
   TENSOR_H,
 } from "../int8/structs";
 import * as pass from "./intrinsics";
-import { CONV2D, NO_FLOOR, Stage } from "./stage";
+import { CONV2D, NO_FLOOR, NONE, Stage } from "./stage";
 import { WINDOW_BYTES, WINDOW_X0, WINDOW_X1, WINDOW_Y0, WINDOW_Y1 } from "./structs";
 
 /** Structs of the rows at hand: slices of a stage's own. */
@@ -114,32 +114,30 @@ function windowOf(y0: i32, y1: i32, x0: i32, x1: i32): usize {
   return WINDOW;
 }
 
+/** Tells what changes of a stage go on to: the next one. */
+function onward(stage: Stage): usize {
+  return stage.next == NONE ? 0 : stage.next.spread;
+}
+
 /**
- * Computes a rectangle of a stage, and takes over what moved by more than τ. `judge`: bitmap of what moved by more than
- * `harm` ≥ τ, or 0. Returns how many positions changed.
+ * Computes a rectangle of a stage, takes over what moved and passes it on. `judge`: bitmap of what moved by more than `harm`,
+ * or 0. Returns how many positions changed.
  */
-export function rectangle(
-  stage: Stage,
-  y0: i32,
-  y1: i32,
-  x0: i32,
-  x1: i32,
-  tau: i32,
-  judge: usize,
-  harm: i32,
-): i32 {
+export function rectangle(stage: Stage, y0: i32, y1: i32, x0: i32, x1: i32, judge: usize, harm: i32): i32 {
   let rows = freshBytes / stage.pitch;
   if (stage.previous.recomputed) rows = min(rows, rowsFrom(stage, bandBytes / stage.previous.pitch));
+  const yT = changetype<usize>(stage);
+  const spread = onward(stage);
   let changed = 0;
   for (let r = y0; r < y1; r += rows) {
     const end = min(r + rows, y1);
     compute(stage, r, end, x0, x1, fresh);
     const at = windowOf(r, end, x0, x1);
-    const yT = changetype<usize>(stage);
     // what is taken over here is not seen by the second merge
-    if (judge) changed += pass.merge(at, harm, yT, fresh, stage.data, judge);
-    changed += pass.merge(at, tau, yT, fresh, stage.data, stage.changed);
+    if (judge) changed += pass.merge(at, harm, yT, fresh, stage.data, judge, spread);
+    changed += pass.merge(at, 0, yT, fresh, stage.data, stage.changed, spread);
   }
+  for (let y = y0; y < y1; ++y) memory.fill(stage.pending + <usize>(y * stage.w + x0), 0, x1 - x0);
   return changed;
 }
 
@@ -152,5 +150,6 @@ export function copyFrame(input: Stage, frame: usize, y0: i32, y1: i32, x0: i32,
     frame + <usize>(y0 * input.pitch),
     input.data,
     input.changed,
+    onward(input),
   );
 }

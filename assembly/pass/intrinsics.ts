@@ -21,6 +21,7 @@ declare function nativeMerge(
   fresh: usize,
   cache: usize,
   changed: usize,
+  spread: usize,
 ): i32;
 
 @inline
@@ -30,8 +31,16 @@ export function patchStats(xT: usize, x: usize, reference: usize, patch: i32, ro
 }
 
 @inline
-export function merge(window: usize, tau: i32, yT: usize, fresh: usize, cache: usize, changed: usize): i32 {
+export function merge(
+  window: usize,
+  tau: i32,
+  yT: usize,
+  fresh: usize,
+  cache: usize,
+  changed: usize,
+  spread: usize,
+): i32 {
   return isDefined(OCTOMOTE_DEVICE)
-    ? nativeMerge(window, tau, yT, fresh, cache, changed)
-    : merging.merge(window, tau, yT, fresh, cache, changed);
+    ? nativeMerge(window, tau, yT, fresh, cache, changed, spread)
+    : merging.merge(window, tau, yT, fresh, cache, changed, spread);
 }

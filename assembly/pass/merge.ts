@@ -1,73 +1,208 @@
-// Intrinsic 97: takes over what changed, and marks it.
+// Intrinsic 97: takes over what changed, marks it, and tells it to the positions of the next tensor that see it.
 import * as check from "../int8/check";
 import { BAD_QUANT } from "../device/errors";
-import { TENSOR_C, TENSOR_H, TENSOR_PITCH, TENSOR_W } from "../int8/structs";
-import { WINDOW_BYTES, WINDOW_X0, WINDOW_Y0 } from "./structs";
+import {
+  CONV_DILATION_H,
+  CONV_DILATION_W,
+  CONV_KERNEL_H,
+  CONV_KERNEL_W,
+  CONV_PAD_LEFT,
+  CONV_PAD_TOP,
+  CONV_STRIDE_H,
+  CONV_STRIDE_W,
+  TENSOR_C,
+  TENSOR_H,
+  TENSOR_PITCH,
+  TENSOR_W,
+} from "../int8/structs";
+import {
+  SPREAD_BYTES,
+  SPREAD_CONV,
+  SPREAD_LIMIT,
+  SPREAD_PENDING,
+  SPREAD_SHIFT,
+  SPREAD_TENSOR,
+  SPREAD_TODO,
+  WINDOW_BYTES,
+  WINDOW_X0,
+  WINDOW_Y0,
+} from "./structs";
 
 const FN: i32 = 97;
 
-/** Whether some of c values at a and b differ by more than tau. */
-function moved(a: usize, b: usize, c: usize, tau: i32): bool {
-  const end = a + c;
-  for (const eights = a + (c & ~7); a < eights; a += 8, b += 8) {
-    if (load<u64>(a) == load<u64>(b)) continue;
-    if (!tau) return true;
-    for (let i: usize = 0; i < 8; ++i) {
-      if (abs(<i32>load<i8>(a + i) - <i32>load<i8>(b + i)) > tau) return true;
-    }
-  }
-  for (; a < end; ++a, ++b) if (abs(<i32>load<i8>(a) - <i32>load<i8>(b)) > tau) return true;
-  return false;
+/** Bytes of a bitmap over a tensor: h rows of ⌈w / 32⌉ words. */
+function mapBytes(t: usize): u64 {
+  return <u64>load<i32>(t, TENSOR_H) * ((<u64>((load<i32>(t, TENSOR_W) + 31) >> 5)) << 2);
 }
 
 /**
- * For each position of the window: if some channel of `fresh` differs from `cache` by more than tau, all its channels are copied
- * to the cache and its bit is set; else the cache keeps what it has. Other bits stay as they are. Returns how many were copied.
+ * Σ|a − b| over c values, or 0 where none differs by more than tau. ≤ 255·32,767
+ */
+function distance(a: usize, b: usize, c: usize, tau: i32): i32 {
+  let sum = 0;
+  let most = 0;
+  const end = a + c;
+  for (const eights = a + (c & ~7); a < eights; a += 8, b += 8) {
+    if (load<u64>(a) == load<u64>(b)) continue;
+    for (let i: usize = 0; i < 8; ++i) {
+      const d = abs(<i32>load<i8>(a + i) - <i32>load<i8>(b + i));
+      sum += d;
+      most = max(most, d);
+    }
+  }
+  for (; a < end; ++a, ++b) {
+    const d = abs(<i32>load<i8>(a) - <i32>load<i8>(b));
+    sum += d;
+    most = max(most, d);
+  }
+  return most > tau ? sum : 0;
+}
+
+/** Adds a change at (y, x) to every position of the next tensor that has a tap there. */
+function tell(spread: usize, y: i32, x: i32, change: i32): void {
+  const conv = <usize>load<i32>(spread, SPREAD_CONV);
+  const next = <usize>load<i32>(spread, SPREAD_TENSOR);
+  const h = load<i32>(next, TENSOR_H);
+  const w = load<i32>(next, TENSOR_W);
+  const words = (w + 31) >> 5;
+  const limit = load<i32>(spread, SPREAD_LIMIT);
+  const strideH = load<i32>(conv, CONV_STRIDE_H);
+  const strideW = load<i32>(conv, CONV_STRIDE_W);
+  const pending = <usize>load<i32>(spread, SPREAD_PENDING);
+  const todo = <usize>load<i32>(spread, SPREAD_TODO);
+  let top = y + load<i32>(conv, CONV_PAD_TOP);
+  for (
+    let ky = load<i32>(conv, CONV_KERNEL_H);
+    ky && top >= 0;
+    --ky, top -= load<i32>(conv, CONV_DILATION_H)
+  ) {
+    const oy = top / strideH;
+    if (oy * strideH != top || oy >= h) continue;
+    let left = x + load<i32>(conv, CONV_PAD_LEFT);
+    for (
+      let kx = load<i32>(conv, CONV_KERNEL_W);
+      kx && left >= 0;
+      --kx, left -= load<i32>(conv, CONV_DILATION_W)
+    ) {
+      const ox = left / strideW;
+      if (ox * strideW != left || ox >= w) continue;
+      const at = pending + <usize>(oy * w + ox);
+      const sum = min(<i32>load<u8>(at) + change, 255);
+      store<u8>(at, sum);
+      if (sum <= limit) continue;
+      const word = todo + ((<usize>(oy * words + (ox >> 5))) << 2);
+      store<u32>(word, load<u32>(word) | (1 << (ox & 31)));
+    }
+  }
+}
+
+/**
+ * For each position of the window: if some channel of `fresh` differs from `cache` by more than tau, all its channels are
+ * copied to the cache and its bit is set; else the cache keeps what it has. Other bits stay as they are. Returns how many were copied.
+ *
+ * A change is e = ⌈Σ|fresh − cache| / 2^shift⌉ over the channels. It is added to `pending` (saturating at 255) of each position of the next
+ * tensor that has a tap there, and sets that position's bit in `todo` where the sum exceeds the limit.
  *
  * @param window size, y0, y1, x0, x1 (end exclusive) in the tensor
  * @param tau 0 … 255
  * @param yT shape of the cache, int8 [h, w, c]
  * @param fresh the window's rows, whole: row y0 is the first; the row pitch is that of the tensor
  * @param changed bitmap: h rows of ⌈w / 32⌉ words, position x is bit x & 31 of word x >> 5
+ * @param spread size, conv, tensor, pending, todo, shift (0 … 15), limit (0 … 254); or 0: nobody is told
  */
-export function merge(window: usize, tau: i32, yT: usize, fresh: usize, cache: usize, changed: usize): i32 {
-  check.struct(FN, window, WINDOW_BYTES);
-  check.tensorStruct(FN, yT);
-  check.tensorShape(FN, yT);
+export function merge(
+  window: usize,
+  tau: i32,
+  yT: usize,
+  fresh: usize,
+  cache: usize,
+  changed: usize,
+  spread: usize,
+): i32 {
+  checkArguments(window, tau, yT, fresh, cache, changed, spread);
   const y0 = load<i32>(window, WINDOW_Y0);
   const y1 = load<i32>(window, WINDOW_Y0 + 4);
   const x0 = load<i32>(window, WINDOW_X0);
   const x1 = load<i32>(window, WINDOW_X0 + 4);
-  const h = load<i32>(yT, TENSOR_H);
-  const w = load<i32>(yT, TENSOR_W);
+  const words = (load<i32>(yT, TENSOR_W) + 31) >> 5;
   const c = <usize>load<i32>(yT, TENSOR_C);
   const pitch = <usize>load<i32>(yT, TENSOR_PITCH);
-  check.range(FN, y0, y1, h);
-  check.range(FN, x0, x1, w);
-  check.within(FN, BAD_QUANT, tau, 0, 255);
-  const bytes = check.tensorBytes(yT, 1);
-  const freshBytes = y1 > y0 ? <u64>(y1 - y0 - 1) * <u64>pitch + <u64>w * <u64>c : 0;
-  const words = (w + 31) >> 5;
-  const mapBytes = <u64>h * ((<u64>words) << 2);
-  check.pointer(FN, fresh, freshBytes, 1);
-  check.pointer(FN, cache, bytes, 1);
-  check.pointer(FN, changed, mapBytes, 4);
-  check.apart(FN, cache, bytes, fresh, freshBytes);
-  check.apart(FN, changed, mapBytes, fresh, freshBytes);
-  check.apart(FN, changed, mapBytes, cache, bytes);
-
+  const shift = spread ? load<i32>(spread, SPREAD_SHIFT) : 0;
   let count = 0;
   for (let y = y0; y < y1; ++y) {
     let from = fresh + <usize>(y - y0) * pitch + <usize>x0 * c;
     let to = cache + <usize>y * pitch + <usize>x0 * c;
     const row = changed + ((<usize>(y * words)) << 2);
     for (let x = x0; x < x1; ++x, from += c, to += c) {
-      if (!moved(from, to, c, tau)) continue;
+      const change = distance(from, to, c, tau);
+      if (!change) continue;
       memory.copy(to, from, c);
       const word = row + ((<usize>x >> 5) << 2);
       store<u32>(word, load<u32>(word) | (1 << (x & 31)));
       ++count;
+      if (spread) tell(spread, y, x, (change + (1 << shift) - 1) >> shift);
     }
   }
   return count;
+}
+
+/** Checks in the order of docs/abi.md. */
+function checkArguments(
+  window: usize,
+  tau: i32,
+  yT: usize,
+  fresh: usize,
+  cache: usize,
+  changed: usize,
+  spread: usize,
+): void {
+  check.struct(FN, window, WINDOW_BYTES);
+  check.tensorStruct(FN, yT);
+  let conv: usize = 0;
+  let next: usize = 0;
+  if (spread) {
+    check.struct(FN, spread, SPREAD_BYTES);
+    conv = <usize>load<i32>(spread, SPREAD_CONV);
+    next = <usize>load<i32>(spread, SPREAD_TENSOR);
+    check.convStruct(FN, conv);
+    check.tensorStruct(FN, next);
+  }
+  check.tensorShape(FN, yT);
+  if (spread) {
+    check.tensorShape(FN, next);
+    check.convShape(FN, conv, yT, next);
+  }
+  const y0 = load<i32>(window, WINDOW_Y0);
+  const y1 = load<i32>(window, WINDOW_Y0 + 4);
+  check.range(FN, y0, y1, load<i32>(yT, TENSOR_H));
+  check.range(FN, load<i32>(window, WINDOW_X0), load<i32>(window, WINDOW_X0 + 4), load<i32>(yT, TENSOR_W));
+  check.within(FN, BAD_QUANT, tau, 0, 255);
+  if (spread) {
+    check.within(FN, BAD_QUANT, load<i32>(spread, SPREAD_SHIFT), 0, 15);
+    check.within(FN, BAD_QUANT, load<i32>(spread, SPREAD_LIMIT), 0, 254);
+  }
+  const bytes = check.tensorBytes(yT, 1);
+  const row = <u64>load<i32>(yT, TENSOR_W) * <u64>load<i32>(yT, TENSOR_C);
+  const freshBytes = y1 > y0 ? <u64>(y1 - y0 - 1) * <u64>load<i32>(yT, TENSOR_PITCH) + row : 0;
+  const changedBytes = mapBytes(yT);
+  check.pointer(FN, fresh, freshBytes, 1);
+  check.pointer(FN, cache, bytes, 1);
+  check.pointer(FN, changed, changedBytes, 4);
+  check.apart(FN, cache, bytes, fresh, freshBytes);
+  check.apart(FN, changed, changedBytes, fresh, freshBytes);
+  check.apart(FN, changed, changedBytes, cache, bytes);
+  if (!spread) return;
+  const pending = <usize>load<i32>(spread, SPREAD_PENDING);
+  const pendingBytes = <u64>load<i32>(next, TENSOR_H) * <u64>load<i32>(next, TENSOR_W);
+  const todo = <usize>load<i32>(spread, SPREAD_TODO);
+  const todoBytes = mapBytes(next);
+  check.pointer(FN, pending, pendingBytes, 1);
+  check.pointer(FN, todo, todoBytes, 4);
+  check.apart(FN, pending, pendingBytes, fresh, freshBytes);
+  check.apart(FN, pending, pendingBytes, cache, bytes);
+  check.apart(FN, pending, pendingBytes, changed, changedBytes);
+  check.apart(FN, todo, todoBytes, fresh, freshBytes);
+  check.apart(FN, todo, todoBytes, cache, bytes);
+  check.apart(FN, todo, todoBytes, changed, changedBytes);
+  check.apart(FN, todo, todoBytes, pending, pendingBytes);
 }

@@ -11,6 +11,8 @@ const HEADER: i32 = 32;
 const RECORD: i32 = 96;
 /** Most layers, and the most that a frame may have multiplications: counters are i32. */
 const MAX_LAYERS: i32 = 64;
+/** Largest τ, Q8. */
+const MAX_TAU: i32 = 127 << 8;
 
 /** Words of the header and of a record. */
 const LENGTH: usize = 8;
@@ -120,7 +122,7 @@ function read(net: usize, record: usize, index: i32, previous: Stage): Stage {
   }
   stage.tau = load<i32>(record, TAU);
   stage.store = load<i32>(record, STORE);
-  if (stage.tau < -1 || stage.tau > 255) stage.refuse(NET_FORMAT, stage.tau, 255);
+  if (stage.tau < -1 || stage.tau > MAX_TAU) stage.refuse(NET_FORMAT, stage.tau, MAX_TAU);
   if (<u32>stage.store > 2) stage.refuse(NET_FORMAT, stage.store, 0);
   const c = previous.c;
   const groups = stage.groups;

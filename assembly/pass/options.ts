@@ -23,21 +23,21 @@ export class PassOptions {
   patch: i32 = 8;
   /** R: frames after which every patch has been refreshed, 1 … 255. */
   refresh: i32 = 64;
-  /** τ under FAST of layers that have none of their own, 0 … 255. */
-  tau: i32 = 4;
   /** Smallest change of an output, in its units, that counts as harm, 1 … 255. */
   harm: i32 = 8;
   /** Whether thresholds learn from audits. */
   learn: i32 = 1;
+  /** τ under FAST, of layers that have none of their own: a typical change of an output that is let pass, in its units. */
+  tau: Fixed = fixed(0.4);
   /** Share of audited skips that may turn out harmful. */
   quality: Fixed = fixed(0.02);
   /** Share of dirty patches above which a frame is dense. */
   denseShare: Fixed = fixed(0.6);
   /** Thresholds in grey levels: S per pixel and L per pixel of a block, as gain · noise + offset. */
-  sumGain: Fixed = fixed(1.5);
+  sumGain: Fixed = fixed(2);
   sumOffset: Fixed = fixed(1);
-  blockGain: Fixed = fixed(2.5);
-  blockOffset: Fixed = fixed(2);
+  blockGain: Fixed = fixed(4);
+  blockOffset: Fixed = fixed(3);
 }
 
 /** Errors: PASS_OPTION (where: index of the option in the order above). */
@@ -45,9 +45,9 @@ export function checkOptions(o: PassOptions): void {
   within(0, o.policy, policy.DENSE, policy.FAST);
   if (o.patch != 4 && o.patch != 8 && o.patch != 16) fail(PASS_OPTION, 1, o.patch, 8);
   within(2, o.refresh, 1, 255);
-  within(3, o.tau, 0, 255);
-  within(4, o.harm, 1, 255);
-  within(5, o.learn, 0, 1);
+  within(3, o.harm, 1, 255);
+  within(4, o.learn, 0, 1);
+  gain(5, o.tau);
   share(6, o.quality);
   share(7, o.denseShare);
   gain(8, o.sumGain);
@@ -67,7 +67,7 @@ function share(option: i32, value: Fixed): void {
   if (value > fixed(1)) fail(PASS_OPTION, option, <i32>min<i64>(value >> 26, i32.MAX_VALUE), 100);
 }
 
-/** 0 … 127 grey levels. */
+/** 0 … 127 units. */
 function gain(option: i32, value: Fixed): void {
   within(option, <i32>(value >> 32), 0, 127);
 }

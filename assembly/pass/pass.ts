@@ -12,6 +12,7 @@ import { checkOptions, PassOptions, policy } from "./options";
 import { layOut } from "./plan";
 import * as rectangles from "./rectangles";
 import { NONE, Stage } from "./stage";
+import { setTolerance } from "./tolerance";
 
 let input: Stage = NONE;
 let last: Stage = NONE;
@@ -33,7 +34,7 @@ export class Pass {
     layOut(net);
     let macs: i64 = 0;
     for (let stage = input.next; stage != NONE; stage = stage.next) {
-      if (stage.tau < 0) stage.tau = o.tau;
+      setTolerance(stage, o.policy != policy.FAST ? 0 : stage.tau < 0 ? <i32>(o.tau >> 24) : stage.tau);
       macs += stage.macs + (stage.recomputed ? stage.extraMacs : 0);
     }
     counters.denseMacs = <i32>min<i64>(macs, i32.MAX_VALUE);
@@ -111,7 +112,10 @@ export function infer(frame: Frame): Stage {
 /** Runs the gate; returns why the frame has to be computed whole, or DENSE_NOT. */
 function look(frame: usize): i32 {
   if (asked || options.policy == policy.DENSE) return DENSE_ASKED;
+  const unknown = gate.noise < 0;
   gate.scan(input, frame, options);
+  // thresholds without noise say little: once more with what was just measured
+  if (unknown) gate.scan(input, frame, options);
   if (gate.together) return DENSE_ILLUMINATION;
   if ((<i64>gate.dirty) << 32 > options.denseShare * gate.patches()) return DENSE_SHARE;
   if (options.policy != policy.EXACT) gate.refresh(options);
@@ -120,9 +124,10 @@ function look(frame: usize): i32 {
 
 function dense(frame: usize): void {
   memory.copy(input.data, frame, input.size);
-  memory.fill(input.changed, 0xff, (input.h * input.words) << 2);
+  memory.fill(input.changed, 0xff, input.mapBytes);
   for (let stage = input.next; stage != NONE; stage = stage.next) {
-    memory.fill(stage.changed, 0xff, (stage.h * stage.words) << 2);
+    memory.fill(stage.changed, 0xff, stage.mapBytes);
+    memory.fill(stage.pending, 0, stage.h * stage.w);
     if (!stage.recomputed) execute.whole(stage);
   }
   gate.renew();
@@ -149,8 +154,7 @@ function sparse(frame: usize): void {
     }
     at += <usize>gate.across;
   }
-  const fast = options.policy == policy.FAST;
   for (let stage = input.next; stage != NONE; stage = stage.next) {
-    counters.changed = rectangles.advance(stage, fast ? stage.tau : 0, 0, 0);
+    counters.changed = rectangles.advance(stage, 0, 0);
   }
 }

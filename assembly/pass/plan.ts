@@ -61,8 +61,10 @@ function bytes(net: Network): i32 {
   let words = (net.input.w + 31) >> 5;
   for (let stage = net.input; stage != NONE; stage = stage.next) {
     words = max(words, (stage.w + 31) >> 5);
-    sum += room((stage.h * ((stage.w + 31) >> 5)) << 2);
+    const map = room((stage.h * ((stage.w + 31) >> 5)) << 2);
+    sum += map;
     if (stage == net.input) continue;
+    sum += map + room(stage.h * stage.w);
     pitch = max(pitch, stage.pitch);
     scratch = max(scratch, kernelBytes(stage));
     if (stage.recomputed) band = max(band, stage.bandBytes);

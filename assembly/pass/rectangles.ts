@@ -1,7 +1,7 @@
 // Turns the positions of a stage that have to be computed again into rectangles: runs of a row, grown downwards while the
 // next row has the same run. Few large calls of an intrinsic are cheaper than many small ones.
 import { allocate } from "../device/arena";
-import { nextRun } from "./bitmap";
+import { join, nextRun } from "./bitmap";
 import { dilateRow } from "./dilate";
 import { rectangle } from "./execute";
 import { Stage } from "./stage";
@@ -9,9 +9,9 @@ import { Stage } from "./stage";
 /** Multiply-accumulates that a call is worth: positions in between are computed too if they are cheaper. */
 const CALL_MACS: i32 = 512;
 
-/** A row of the stage before, and one of the stage. */
+/** Two rows of bits, for stages that are not cached. */
 let seen: usize = 0;
-let todo: usize = 0;
+let marked: usize = 0;
 /** Open rectangles and those of the row at hand, by x: x0, x1, y0. */
 let open: usize = 0;
 let row: usize = 0;
@@ -20,19 +20,20 @@ const ENTRY: usize = 12;
 /** Reserves what stages share; `words` of the widest row. */
 export function reserve(words: i32): void {
   seen = allocate(words << 2);
-  todo = allocate(words << 2);
+  marked = allocate(words << 2);
   // runs with a gap between them: at most half as many as positions
   const most = <usize>(words << 4) * ENTRY;
   open = allocate(most);
   row = allocate(most);
 }
 
-/** The runs of the row `todo`, closed over small gaps; returns the end of the list. */
+/** The runs of a row, closed over small gaps; returns the end of the list. */
 function runsOf(stage: Stage, oy: i32): usize {
-  const gap = stage.cost ? CALL_MACS / stage.cost : CALL_MACS / stage.c;
+  const bits = stage.todo + ((<usize>(oy * stage.words)) << 2);
+  const gap = CALL_MACS / (stage.cost ? stage.cost : stage.c);
   let end = row;
-  let last = i32.MIN_VALUE;
-  for (let run = nextRun(todo, stage.words, 0); run >= 0; run = nextRun(todo, stage.words, last)) {
+  let last = 0;
+  for (let run = nextRun(bits, stage.words, 0); run >= 0; run = nextRun(bits, stage.words, last)) {
     const x0 = run & 0xffff;
     if (end > row && x0 - last <= gap) end -= ENTRY;
     else {
@@ -46,34 +47,44 @@ function runsOf(stage: Stage, oy: i32): usize {
   return end;
 }
 
+/** What is to do of a stage that is not cached becomes to do of the next one, wherever that sees it. */
+function passOn(stage: Stage): void {
+  memory.copy(stage.changed, stage.todo, stage.mapBytes);
+  const next = stage.next;
+  for (let oy = 0; oy < next.h; ++oy) {
+    if (dilateRow(next, oy, seen, marked))
+      join(next.todo + ((<usize>(oy * next.words)) << 2), marked, next.words);
+  }
+}
+
 /**
- * Computes again what sees a change of the stage before, and marks in the stage's bitmap what changed by that. A stage
- * that is not cached only marks. Returns how many positions changed.
+ * Computes again what is to do of a stage; marks what changed by that, and makes it to do of the next stage. Returns how
+ * many positions changed. `judge`, `harm`: as execute.rectangle takes them.
  */
-export function advance(stage: Stage, tau: i32, judge: usize, harm: i32): i32 {
+export function advance(stage: Stage, judge: usize, harm: i32): i32 {
   stage.clear();
   let changed = 0;
-  let openEnd = open;
-  for (let oy = 0; oy <= stage.h; ++oy) {
-    const any = oy < stage.h && dilateRow(stage, oy, seen, todo);
-    if (stage.recomputed) {
-      if (any) memory.copy(stage.changed + ((<usize>(oy * stage.words)) << 2), todo, stage.words << 2);
-      continue;
+  if (stage.recomputed) passOn(stage);
+  else {
+    let openEnd = open;
+    for (let oy = 0; oy <= stage.h; ++oy) {
+      const end = oy < stage.h ? runsOf(stage, oy) : row;
+      // both lists ascend: an open rectangle goes on where the row has the same run, else it is closed
+      let now = row;
+      for (let was = open; was < openEnd; was += ENTRY) {
+        const x0 = load<i32>(was);
+        const x1 = load<i32>(was, 4);
+        while (now < end && load<i32>(now) < x0) now += ENTRY;
+        if (now < end && load<i32>(now) == x0 && load<i32>(now, 4) == x1)
+          store<i32>(now, load<i32>(was, 8), 8);
+        else changed += rectangle(stage, load<i32>(was, 8), oy, x0, x1, judge, harm);
+      }
+      const list = open;
+      open = row;
+      row = list;
+      openEnd = end;
     }
-    const end = any ? runsOf(stage, oy) : row;
-    // both lists ascend: an open rectangle goes on where the row has the same run, else it is closed
-    let now = row;
-    for (let was = open; was < openEnd; was += ENTRY) {
-      const x0 = load<i32>(was);
-      const x1 = load<i32>(was, 4);
-      while (now < end && load<i32>(now) < x0) now += ENTRY;
-      if (now < end && load<i32>(now) == x0 && load<i32>(now, 4) == x1) store<i32>(now, load<i32>(was, 8), 8);
-      else changed += rectangle(stage, load<i32>(was, 8), oy, x0, x1, tau, judge, harm);
-    }
-    const list = open;
-    open = row;
-    row = list;
-    openEnd = end;
   }
+  memory.fill(stage.todo, 0, stage.mapBytes);
   return changed;
 }

@@ -3,6 +3,7 @@
 import { allocate } from "../device/arena";
 import { LAYER_SHAPE } from "../device/errors";
 import { fail } from "../device/host";
+import { SPREAD_BYTES } from "./structs";
 
 /** Kinds, as assembly/octo numbers them. */
 export const INPUT: i32 = 0;
@@ -51,12 +52,22 @@ export class Stage {
   channels: i32;
   rounding: i32;
   key: i32;
+  // the spread struct: how changes of the stage before reach this one
+  spreadBytes: i32;
+  spreadConv: usize;
+  spreadTensor: usize;
+  /** u8 [h, w]: changes under a position since it was computed last, in units of 2^shift; saturates at 255. */
+  pending: usize;
+  /** Bitmap of the positions that have to be computed again. */
+  todo: usize;
+  spreadShift: i32;
+  limit: i32;
   weights: usize;
   bias: usize;
   kind: i32;
   /** Position in the description, from 0; −1: the input. */
   index: i32;
-  /** Changes up to this count as none. */
+  /** Typical change of an output that is let pass, Q8 units; −1: that of the options. */
   tau: i32;
   /** Outputs are at least this: a relu behind a pool. */
   floor: i32;
@@ -75,10 +86,16 @@ export class Stage {
   bandBytes: i32;
   macs: i32;
   extraMacs: i32;
+  /** Most that an output may be off under FAST. */
+  bound: i32;
 
   /** The convolution struct. */
   get conv(): usize {
     return changetype<usize>(this) + offsetof<Stage>("convBytes");
+  }
+
+  get spread(): usize {
+    return changetype<usize>(this) + offsetof<Stage>("spreadBytes");
   }
 
   get quant(): usize {
@@ -115,15 +132,26 @@ export class Stage {
     return (length - reach) / stride + 1;
   }
 
-  /** Allocates the bitmap. */
-  map(): void {
-    this.words = (this.w + 31) >> 5;
-    this.changed = allocate((this.h * this.words) << 2);
+  /** Bytes of a bitmap of the output. */
+  get mapBytes(): i32 {
+    return (this.h * this.words) << 2;
   }
 
-  /** Clears the bitmap. */
+  /** Allocates the bitmaps; the input has no `todo`. */
+  map(): void {
+    this.words = (this.w + 31) >> 5;
+    this.changed = allocate(this.mapBytes);
+    if (this.kind == INPUT) return;
+    this.spreadBytes = SPREAD_BYTES;
+    this.spreadConv = this.conv;
+    this.spreadTensor = changetype<usize>(this);
+    this.pending = allocate(this.h * this.w);
+    this.todo = allocate(this.mapBytes);
+  }
+
+  /** Nothing has changed yet. */
   clear(): void {
-    memory.fill(this.changed, 0, (this.h * this.words) << 2);
+    memory.fill(this.changed, 0, this.mapBytes);
   }
 }
 

@@ -23,15 +23,15 @@ export const OPTIONS = {
   policy: field(0),
   patch: field(4),
   refresh: field(8),
-  tau: field(12),
-  harm: field(16),
-  learn: field(20),
-  quality: decimal(24),
-  denseShare: decimal(32),
-  sumGain: decimal(40),
-  sumOffset: decimal(48),
-  blockGain: decimal(56),
-  blockOffset: decimal(64),
+  harm: field(12),
+  learn: field(16),
+  tau: decimal(24),
+  quality: decimal(32),
+  denseShare: decimal(40),
+  sumGain: decimal(48),
+  sumOffset: decimal(56),
+  blockGain: decimal(64),
+  blockOffset: decimal(72),
 } as const satisfies Record<string, Field>;
 
 /** `Counters` of assembly/pass/counters.ts. */
@@ -55,4 +55,11 @@ export const COUNTERS = {
 } as const satisfies Record<string, Field>;
 
 /** A layer's costs (assembly/pass/plan.ts). */
-export const PLAN = { recomputed: 0, cacheBytes: 4, bandBytes: 8, macs: 12, extraMacs: 16 } as const;
+export const PLAN = {
+  recomputed: 0,
+  cacheBytes: 4,
+  bandBytes: 8,
+  macs: 12,
+  extraMacs: 16,
+  bound: 20,
+} as const;

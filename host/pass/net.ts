@@ -16,7 +16,7 @@ interface Window {
 }
 
 interface Stored {
-  /** Largest change of an output that counts as none under the policy `fast`; default: that of the options. */
+  /** Typical change of an output that is let pass under the policy `fast`, in its units; default: that of the options. */
   tau?: number;
   /** Whether the output is cached or recomputed where it is needed; default: the planner decides. */
   store?: "cache" | "recompute";
@@ -189,7 +189,7 @@ export function encodeNet(net: Net): Uint8Array<ArrayBuffer> {
       ...pair(layer.dilation, 1),
       ...sides(layer.padding),
       groups,
-      layer.tau ?? -1,
+      layer.tau === undefined ? -1 : Math.round(layer.tau * 256),
       ...(layer.kind === "conv2d" ? convWords(layer, index, before, pool) : [0, 0, -128, 127, 0, 0, 0, 0, 0]),
       layer.store ? STORE[layer.store] : 0,
     ];

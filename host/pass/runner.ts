@@ -15,7 +15,7 @@ export interface PassOptions {
   quality?: number;
   /** Frames after which every patch has been refreshed; 1 … 255. */
   refresh?: number;
-  /** τ of layers that have none of their own, under the policy `fast`. */
+  /** τ under the policy `fast`: a typical change of an output that is let pass, in its units. */
   tau?: number;
   /** Smallest change of an output, in its units, that counts as harm. */
   harm?: number;
@@ -79,6 +79,8 @@ export interface LayerPlan {
   /** Multiply-accumulates of the layer in a dense frame, and those that recomputing adds to it. */
   macs: number;
   extraMacs: number;
+  /** Most that an output may be off, in its units, while changes wait under the policy `fast`. */
+  bound: number;
 }
 
 interface Exports {
@@ -233,6 +235,7 @@ export class PassRunner {
       bandBytes: of(PLAN.bandBytes),
       macs: of(PLAN.macs),
       extraMacs: of(PLAN.extraMacs),
+      bound: of(PLAN.bound),
     };
   }
 }
