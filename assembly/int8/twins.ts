@@ -1,5 +1,4 @@
-// Entry of `intrinsics.wasm`: the AssemblyScript twins for a device module in Node and the browser. Its memory is
-// imported; it has no data segments and no heap (DESIGN §2).
+// The AssemblyScript twins of `octo_int8_1`, for `intrinsics.wasm` (assembly/twins.ts).
 export { limit } from "../device/limit";
 export { absMaxS8, absMaxS32 } from "./abs-max";
 export { add, addGrad } from "./add";

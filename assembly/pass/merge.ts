@@ -58,32 +58,51 @@ function distance(a: usize, b: usize, c: usize, tau: i32): i32 {
   return most > tau ? sum : 0;
 }
 
-/** Adds a change at (y, x) to every position of the next tensor that has a tap there. */
-function tell(spread: usize, y: i32, x: i32, change: i32): void {
+// The spread struct and what it points to, read once after the checks: what is written may lie over them.
+let h: i32 = 0;
+let w: i32 = 0;
+let words: i32 = 0;
+let shift: i32 = 0;
+let limit: i32 = 0;
+let kernelH: i32 = 0;
+let kernelW: i32 = 0;
+let strideH: i32 = 0;
+let strideW: i32 = 0;
+let dilationH: i32 = 0;
+let dilationW: i32 = 0;
+let padTop: i32 = 0;
+let padLeft: i32 = 0;
+let pending: usize = 0;
+let todo: usize = 0;
+
+function open(spread: usize): void {
   const conv = <usize>load<i32>(spread, SPREAD_CONV);
   const next = <usize>load<i32>(spread, SPREAD_TENSOR);
-  const h = load<i32>(next, TENSOR_H);
-  const w = load<i32>(next, TENSOR_W);
-  const words = (w + 31) >> 5;
-  const limit = load<i32>(spread, SPREAD_LIMIT);
-  const strideH = load<i32>(conv, CONV_STRIDE_H);
-  const strideW = load<i32>(conv, CONV_STRIDE_W);
-  const pending = <usize>load<i32>(spread, SPREAD_PENDING);
-  const todo = <usize>load<i32>(spread, SPREAD_TODO);
-  let top = y + load<i32>(conv, CONV_PAD_TOP);
-  for (
-    let ky = load<i32>(conv, CONV_KERNEL_H);
-    ky && top >= 0;
-    --ky, top -= load<i32>(conv, CONV_DILATION_H)
-  ) {
+  h = load<i32>(next, TENSOR_H);
+  w = load<i32>(next, TENSOR_W);
+  words = (w + 31) >> 5;
+  shift = load<i32>(spread, SPREAD_SHIFT);
+  limit = load<i32>(spread, SPREAD_LIMIT);
+  kernelH = load<i32>(conv, CONV_KERNEL_H);
+  kernelW = load<i32>(conv, CONV_KERNEL_W);
+  strideH = load<i32>(conv, CONV_STRIDE_H);
+  strideW = load<i32>(conv, CONV_STRIDE_W);
+  dilationH = load<i32>(conv, CONV_DILATION_H);
+  dilationW = load<i32>(conv, CONV_DILATION_W);
+  padTop = load<i32>(conv, CONV_PAD_TOP);
+  padLeft = load<i32>(conv, CONV_PAD_LEFT);
+  pending = <usize>load<i32>(spread, SPREAD_PENDING);
+  todo = <usize>load<i32>(spread, SPREAD_TODO);
+}
+
+/** Adds a change at (y, x) to every position of the next tensor that has a tap there. */
+function tell(y: i32, x: i32, change: i32): void {
+  let top = y + padTop;
+  for (let ky = kernelH; ky && top >= 0; --ky, top -= dilationH) {
     const oy = top / strideH;
     if (oy * strideH != top || oy >= h) continue;
-    let left = x + load<i32>(conv, CONV_PAD_LEFT);
-    for (
-      let kx = load<i32>(conv, CONV_KERNEL_W);
-      kx && left >= 0;
-      --kx, left -= load<i32>(conv, CONV_DILATION_W)
-    ) {
+    let left = x + padLeft;
+    for (let kx = kernelW; kx && left >= 0; --kx, left -= dilationW) {
       const ox = left / strideW;
       if (ox * strideW != left || ox >= w) continue;
       const at = pending + <usize>(oy * w + ox);
@@ -124,15 +143,15 @@ export function merge(
   const y1 = load<i32>(window, WINDOW_Y0 + 4);
   const x0 = load<i32>(window, WINDOW_X0);
   const x1 = load<i32>(window, WINDOW_X0 + 4);
-  const words = (load<i32>(yT, TENSOR_W) + 31) >> 5;
+  const rowWords = (load<i32>(yT, TENSOR_W) + 31) >> 5;
   const c = <usize>load<i32>(yT, TENSOR_C);
   const pitch = <usize>load<i32>(yT, TENSOR_PITCH);
-  const shift = spread ? load<i32>(spread, SPREAD_SHIFT) : 0;
+  if (spread) open(spread);
   let count = 0;
   for (let y = y0; y < y1; ++y) {
     let from = fresh + <usize>(y - y0) * pitch + <usize>x0 * c;
     let to = cache + <usize>y * pitch + <usize>x0 * c;
-    const row = changed + ((<usize>(y * words)) << 2);
+    const row = changed + ((<usize>(y * rowWords)) << 2);
     for (let x = x0; x < x1; ++x, from += c, to += c) {
       const change = distance(from, to, c, tau);
       if (!change) continue;
@@ -140,7 +159,7 @@ export function merge(
       const word = row + ((<usize>x >> 5) << 2);
       store<u32>(word, load<u32>(word) | (1 << (x & 31)));
       ++count;
-      if (spread) tell(spread, y, x, (change + (1 << shift) - 1) >> shift);
+      if (spread) tell(y, x, (change + (1 << shift) - 1) >> shift);
     }
   }
   return count;

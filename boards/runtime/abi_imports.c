@@ -1,10 +1,10 @@
-// What a module may import: `octomote_1` (frames, publishing, log, clock) and the intrinsics of `octo_int8_1`, as
+// What a module may import: `octomote_1` (frames, publishing, log, clock) and the intrinsics, as
 // one allow-list. Each function takes its arguments from the engine's slots and checks every pointer.
 #include "abi_imports.h"
 
 #include "intrinsics/intrinsics.h"
 
-const char *const abiImportModules[] = {"octomote_1", "octo_int8_1", NULL};
+const char *const abiImportModules[] = {"octomote_1", "octo_int8_1", "octo_pass_1", NULL};
 
 enum { FRAME_BYTES = 36 };
 
@@ -146,6 +146,8 @@ INTRINSIC(doAveragePool2dGrad, averagePool2dGrad(m, A(0), A(1), A(2), A(3), A(4)
 INTRINSIC(doAdd, add(m, A(0), A(1), A(2), A(3), i32(slots[4]), A(5), A(6), f))
 INTRINSIC(doAddGrad, addGrad(m, A(0), A(1), i32(slots[2]), A(3), A(4), f))
 INTRINSIC(doRescale, rescale(m, A(0), A(1), A(2), A(3), A(4), i32(slots[5]), f))
+INTRINSIC(doPatchStats, patchStats(m, A(0), A(1), A(2), i32(slots[3]), i32(slots[4]), A(5), f))
+INTRINSIC_I32(doMerge, merge(m, A(1), i32(slots[2]), A(3), A(4), A(5), A(6), A(7), &result, f))
 
 const EngineImport abiImports[] = {
     {"octomote_1", "fail", "v(iiii)", hostFail},
@@ -175,6 +177,8 @@ const EngineImport abiImports[] = {
     {"octo_int8_1", "add", "v(iiiiiii)", doAdd},
     {"octo_int8_1", "addGrad", "v(iiiii)", doAddGrad},
     {"octo_int8_1", "rescale", "v(iiiiii)", doRescale},
+    {"octo_pass_1", "patchStats", "v(iiiiii)", doPatchStats},
+    {"octo_pass_1", "merge", "i(iiiiiii)", doMerge},
 };
 
 const uint32_t abiImportCount = sizeof abiImports / sizeof abiImports[0];

@@ -144,7 +144,7 @@ export async function buildIntrinsics(onProgress?: (message: string) => void): P
   await cached(path, await sourceKey([], []), async () => {
     onProgress?.("compiling intrinsics");
     const options = ["--importMemory", "--runtime", "stub", "-O3", "--converge", "--noAssert"];
-    return asc([join(ROOT, "assembly/int8/twins.ts")], path, options);
+    return asc([join(ROOT, "assembly/twins.ts")], path, options);
   });
   return path;
 }

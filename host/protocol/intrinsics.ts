@@ -38,6 +38,7 @@ export const INTRINSIC_FAMILIES: readonly IntrinsicFamily[] = [
       "rescale",
     ],
   },
+  { module: "octo_pass_1", first: 96, names: ["patchStats", "merge"] },
 ];
 
 /** Every intrinsic by its number: `where` of the codes 1–9. */

@@ -54,7 +54,7 @@ function behaviour(board: TestBoard): void {
     const hello = link.hello;
     expect(hello).toMatchObject({ protocol: 1, id: "bench-1", board, abi: 1, running: false });
     expect(hello?.engine).toMatch(/^wasm3-\d+\.\d+\.\d+/);
-    expect(hello?.imports).toEqual(["octomote_1", "octo_int8_1"]);
+    expect(hello?.imports).toEqual(["octomote_1", "octo_int8_1", "octo_pass_1"]);
     expect(hello?.moduleBytes).toBe((await compileModule(COUNTER)).length);
     const state = await link.request("status", {});
     expect(state).toMatchObject({ running: false, steps: 0, samples: 0 });

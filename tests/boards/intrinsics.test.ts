@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { buildIntrinsics } from "../../host/build/modules.ts";
 import type { DeviceLink } from "../../host/link/device-link.ts";
 import { RequestError } from "../../host/link/errors.ts";
+import { INTRINSIC_FAMILIES } from "../../host/protocol/intrinsics.ts";
 import { requires } from "../support/requirements.ts";
 import { type Call, callsOf, INTRINSICS, type IntrinsicName } from "./support/calls.ts";
 import { scratchFolder, startDevice, type TestBoard, type TestDevice, until } from "./support/device.ts";
@@ -29,7 +30,8 @@ function hashOf(memory: Uint8Array): number {
 function forwarder(): string {
   const declarations = INTRINSICS.map(({ name, args, result }) => {
     const list = Array.from({ length: args }, (_, i) => `a${i}: i32`).join(", ");
-    return `@external("octo_int8_1", "${name}") declare function ${name}(${list}): ${result ? "i32" : "void"};`;
+    const module = INTRINSIC_FAMILIES.find(({ names }) => names.includes(name))?.module;
+    return `@external("${module}", "${name}") declare function ${name}(${list}): ${result ? "i32" : "void"};`;
   });
   const branches = INTRINSICS.map(({ name, args, result }, i) => {
     const list = Array.from({ length: args }, (_, k) => `load<i32>(INBOX, ${4 + 4 * k})`).join(", ");

@@ -18,7 +18,7 @@ void checkWithin(Check *check, Error code, int32_t value, int32_t lo, int32_t hi
   }
 }
 
-static void structAt(Check *check, uint32_t at, int32_t bytes) {
+void checkStruct(Check *check, uint32_t at, int32_t bytes) {
   if (check->error != OM_OK) return;
   if (!linearHas(check->memory, at, (uint64_t)bytes)) {
     failWith(check, OM_BAD_STRUCT, (int32_t)at, (int32_t)check->memory->length);
@@ -29,13 +29,13 @@ static void structAt(Check *check, uint32_t at, int32_t bytes) {
   }
 }
 
-void checkTensorStruct(Check *check, uint32_t tensor) { structAt(check, tensor, TENSOR_BYTES); }
+void checkTensorStruct(Check *check, uint32_t tensor) { checkStruct(check, tensor, TENSOR_BYTES); }
 
-void checkConvStruct(Check *check, uint32_t conv) { structAt(check, conv, CONV_BYTES); }
+void checkConvStruct(Check *check, uint32_t conv) { checkStruct(check, conv, CONV_BYTES); }
 
-void checkQuantStruct(Check *check, uint32_t quant) { structAt(check, quant, QUANT_BYTES); }
+void checkQuantStruct(Check *check, uint32_t quant) { checkStruct(check, quant, QUANT_BYTES); }
 
-void checkScratchStruct(Check *check, uint32_t scratch) { structAt(check, scratch, SCRATCH_BYTES); }
+void checkScratchStruct(Check *check, uint32_t scratch) { checkStruct(check, scratch, SCRATCH_BYTES); }
 
 void checkTensorShape(Check *check, uint32_t t) {
   for (uint32_t at = TENSOR_H; at <= TENSOR_C; at += 4)

@@ -57,6 +57,8 @@ static inline Check checkStart(const Linear *memory, int32_t fn, Fault *fault) {
   return (Check){memory, fn, fault, OM_OK};
 }
 
+/** A struct of at least `bytes` bytes: in memory, aligned, and as large as it says. */
+void checkStruct(Check *check, uint32_t at, int32_t bytes);
 void checkTensorStruct(Check *check, uint32_t tensor);
 void checkConvStruct(Check *check, uint32_t conv);
 void checkQuantStruct(Check *check, uint32_t quant);

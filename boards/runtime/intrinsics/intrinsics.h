@@ -1,5 +1,5 @@
-// The intrinsics of `octo_int8_1` (docs/abi.md): hot operations of the size of a layer, bit for bit those of
-// assembly/int8, which is the reference. Arguments are offsets into linear memory and numbers, in the order of the
+// The intrinsics (docs/abi.md): hot operations of the size of a layer, bit for bit those of assembly/int8, which is the
+// reference. Arguments are offsets into linear memory and numbers, in the order of the
 // imports; shapes, ranges and layouts are told there. Each checks everything before it writes anything, and returns
 // the first error with its numbers in `fault`; conv2dLearn is made of others, which do so for each group of channels.
 #ifndef OM_INTRINSICS_H
@@ -99,5 +99,15 @@ MUST_CHECK Error addGrad(const Linear *memory, uint32_t quant, uint32_t e, int32
 
 MUST_CHECK Error rescale(const Linear *memory, uint32_t quant, uint32_t xT, uint32_t x, uint32_t yT,
                          uint32_t y, int32_t c0, Fault *fault);
+
+// `octo_pass_1`: assembly/pass is the reference.
+
+enum { FN_PATCH_STATS = 96, FN_MERGE };
+
+MUST_CHECK Error patchStats(const Linear *memory, uint32_t xT, uint32_t x, uint32_t reference, int32_t patch,
+                            int32_t row, uint32_t stats, Fault *fault);
+
+MUST_CHECK Error merge(const Linear *memory, uint32_t window, int32_t tau, uint32_t yT, uint32_t fresh,
+                       uint32_t cache, uint32_t changed, uint32_t spread, int32_t *result, Fault *fault);
 
 #endif

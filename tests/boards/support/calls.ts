@@ -1,6 +1,7 @@
 // Random calls of intrinsics: memory with tensors, structs and arguments that fit each other, now and then with one thing
 // that does not.
 import fc from "fast-check";
+import { PASS_INTRINSICS, passMakers } from "./calls-pass.ts";
 import { RESIDUAL_INTRINSICS, residualMakers } from "./calls-residual.ts";
 import { Dice, elements, Layout, type Maker, quant, scratch, tensor, wide, window } from "./layout.ts";
 
@@ -23,6 +24,7 @@ export const INTRINSICS = [
   { name: "weightsOf", args: 4, result: false },
   { name: "softmaxCrossEntropy", args: 5, result: true },
   ...RESIDUAL_INTRINSICS,
+  ...PASS_INTRINSICS,
 ] as const;
 
 export type IntrinsicName = (typeof INTRINSICS)[number]["name"];
@@ -40,6 +42,7 @@ const BIAS = 2 ** 30;
 /** Arguments of each intrinsic. */
 const MAKERS: Record<IntrinsicName, Maker> = {
   ...residualMakers,
+  ...passMakers,
   conv2d(m, dice) {
     const { x, y, fields, kernel } = window(dice, false);
     const accumulators = dice.chance(4);

@@ -77,6 +77,18 @@ export class Layout {
     return at;
   }
 
+  /** The same int8 values twice, the second time with about one in eight moved by at most `most`. */
+  twice(count: number, most: number): [number, number] {
+    const first = this.int8(count);
+    const second = this.reserve(count, 1);
+    for (let i = 0; i < count; i++) {
+      const value = ((this.#memory[first - this.#base + i] as number) << 24) >> 24;
+      const moved = this.#dice.chance(8) ? value + this.#dice.in(-most, most) : value;
+      this.#memory[second - this.#base + i] = Math.max(-128, Math.min(127, moved));
+    }
+    return [first, second];
+  }
+
   /** What was laid out. */
   get used(): Uint8Array {
     return this.#memory.subarray(0, (this.#next + 3) & ~3);

@@ -1,0 +1,173 @@
+// Intrinsic 97: takes over what changed, marks it, and tells it to the positions of the next tensor that see it.
+#include "check.h"
+#include "intrinsics.h"
+#if defined(__ARM_FEATURE_DSP)
+#include "simd.h"
+#endif
+
+enum { WINDOW_BYTES = 20, WINDOW_Y0 = 4, WINDOW_Y1 = 8, WINDOW_X0 = 12, WINDOW_X1 = 16 };
+enum {
+  SPREAD_BYTES = 28,
+  SPREAD_CONV = 4,
+  SPREAD_TENSOR = 8,
+  SPREAD_PENDING = 12,
+  SPREAD_TODO = 16,
+  SPREAD_SHIFT = 20,
+  SPREAD_LIMIT = 24
+};
+
+/** The spread struct and what it points to, read once after the checks. */
+typedef struct Spread {
+  int32_t kernelH, kernelW, strideH, strideW, dilationH, dilationW, padTop, padLeft;
+  int32_t h, w, words, shift, limit;
+  uint8_t *pending, *todo;
+} Spread;
+
+static Spread spreadRead(const Linear *memory, uint32_t at) {
+  Spread s;
+  uint32_t next = (uint32_t)loadI32(memory, at + SPREAD_TENSOR);
+  memcpy(&s, memory->base + (uint32_t)loadI32(memory, at + SPREAD_CONV) + 4, 8 * sizeof(int32_t));
+  s.h = loadI32(memory, next + TENSOR_H);
+  s.w = loadI32(memory, next + TENSOR_W);
+  s.words = (s.w + 31) >> 5;
+  s.shift = loadI32(memory, at + SPREAD_SHIFT);
+  s.limit = loadI32(memory, at + SPREAD_LIMIT);
+  s.pending = memory->base + (uint32_t)loadI32(memory, at + SPREAD_PENDING);
+  s.todo = memory->base + (uint32_t)loadI32(memory, at + SPREAD_TODO);
+  return s;
+}
+
+/** Sets bit x of a row of bits: little-endian words are bytes in the order of their bits. */
+static inline void setBit(uint8_t *row, int32_t x) { row[x >> 3] |= (uint8_t)(1 << (x & 7)); }
+
+/** Σ|a − b| over c values, or 0 where none differs by more than tau. */
+static int32_t distance(const int8_t *a, const int8_t *b, int32_t c, int32_t tau) {
+  int32_t sum = 0, most = 0;
+#if defined(__ARM_FEATURE_DSP)
+  if (tau == 0) {
+    for (; c >= 4; c -= 4, a += 4, b += 4) {
+      uint32_t u = wordAt(a) ^ 0x80808080u, v = wordAt(b) ^ 0x80808080u;
+      __asm__("usada8 %0, %1, %2, %0" : "+r"(sum) : "r"(u), "r"(v));
+    }
+    most = sum;
+  }
+#endif
+  for (int32_t i = 0; i < c; i++) {
+    int32_t d = a[i] - b[i];
+    if (d < 0) d = -d;
+    sum += d;
+    if (d > most) most = d;
+  }
+  return most > tau ? sum : 0;
+}
+
+/** Adds a change at (y, x) to every position of the next tensor that has a tap there. */
+static void tell(const Spread *s, int32_t y, int32_t x, int32_t change) {
+  for (int32_t ky = s->kernelH, top = y + s->padTop; ky > 0 && top >= 0; ky--, top -= s->dilationH) {
+    int32_t oy = top / s->strideH;
+    if (oy * s->strideH != top || oy >= s->h) continue;
+    uint8_t *pending = s->pending + (size_t)oy * (size_t)s->w;
+    uint8_t *todo = s->todo + (size_t)(oy * s->words) * 4;
+    for (int32_t kx = s->kernelW, left = x + s->padLeft; kx > 0 && left >= 0; kx--, left -= s->dilationW) {
+      int32_t ox = left / s->strideW;
+      if (ox * s->strideW != left || ox >= s->w) continue;
+      int32_t sum = pending[ox] + change;
+      pending[ox] = (uint8_t)(sum > 255 ? 255 : sum);
+      if (sum > s->limit) setBit(todo, ox);
+    }
+  }
+}
+
+/** Bytes of a bitmap over a tensor: h rows of ⌈w / 32⌉ words. */
+static uint64_t mapBytes(const Check *check, uint32_t t) {
+  uint64_t words = (uint64_t)((checkedField(check, t + TENSOR_W) + 31) >> 5);
+  return (uint64_t)checkedField(check, t + TENSOR_H) * words * 4;
+}
+
+static Error checkArguments(const Linear *memory, uint32_t window, int32_t tau, uint32_t yT, uint32_t fresh,
+                            uint32_t cache, uint32_t changed, uint32_t spread, Fault *fault) {
+  Check check = checkStart(memory, FN_MERGE, fault);
+  uint32_t conv = 0, next = 0;
+  checkStruct(&check, window, WINDOW_BYTES);
+  checkTensorStruct(&check, yT);
+  if (spread != 0) {
+    checkStruct(&check, spread, SPREAD_BYTES);
+    conv = (uint32_t)checkedField(&check, spread + SPREAD_CONV);
+    next = (uint32_t)checkedField(&check, spread + SPREAD_TENSOR);
+    checkConvStruct(&check, conv);
+    checkTensorStruct(&check, next);
+  }
+  checkTensorShape(&check, yT);
+  if (spread != 0) {
+    checkTensorShape(&check, next);
+    checkConvShape(&check, conv, yT, next);
+  }
+  int32_t y0 = checkedField(&check, window + WINDOW_Y0), y1 = checkedField(&check, window + WINDOW_Y1);
+  checkRange(&check, y0, y1, checkedField(&check, yT + TENSOR_H));
+  checkRange(&check, checkedField(&check, window + WINDOW_X0), checkedField(&check, window + WINDOW_X1),
+             checkedField(&check, yT + TENSOR_W));
+  checkWithin(&check, OM_BAD_QUANTISATION, tau, 0, 255);
+  if (spread != 0) {
+    checkWithin(&check, OM_BAD_QUANTISATION, checkedField(&check, spread + SPREAD_SHIFT), 0, 15);
+    checkWithin(&check, OM_BAD_QUANTISATION, checkedField(&check, spread + SPREAD_LIMIT), 0, 254);
+  }
+  uint64_t bytes = tensorBytes(&check, yT, 1);
+  uint64_t row =
+      (uint64_t)checkedField(&check, yT + TENSOR_W) * (uint64_t)checkedField(&check, yT + TENSOR_C);
+  uint64_t pitch = (uint64_t)checkedField(&check, yT + TENSOR_PITCH);
+  uint64_t freshBytes = y1 > y0 ? (uint64_t)(y1 - y0 - 1) * pitch + row : 0;
+  uint64_t changedBytes = mapBytes(&check, yT);
+  checkPointer(&check, fresh, freshBytes, 1);
+  checkPointer(&check, cache, bytes, 1);
+  checkPointer(&check, changed, changedBytes, 4);
+  checkApart(&check, cache, bytes, fresh, freshBytes);
+  checkApart(&check, changed, changedBytes, fresh, freshBytes);
+  checkApart(&check, changed, changedBytes, cache, bytes);
+  if (spread == 0) return check.error;
+  uint32_t pending = (uint32_t)checkedField(&check, spread + SPREAD_PENDING);
+  uint32_t todo = (uint32_t)checkedField(&check, spread + SPREAD_TODO);
+  uint64_t pendingBytes =
+      (uint64_t)checkedField(&check, next + TENSOR_H) * (uint64_t)checkedField(&check, next + TENSOR_W);
+  uint64_t todoBytes = mapBytes(&check, next);
+  checkPointer(&check, pending, pendingBytes, 1);
+  checkPointer(&check, todo, todoBytes, 4);
+  checkApart(&check, pending, pendingBytes, fresh, freshBytes);
+  checkApart(&check, pending, pendingBytes, cache, bytes);
+  checkApart(&check, pending, pendingBytes, changed, changedBytes);
+  checkApart(&check, todo, todoBytes, fresh, freshBytes);
+  checkApart(&check, todo, todoBytes, cache, bytes);
+  checkApart(&check, todo, todoBytes, changed, changedBytes);
+  checkApart(&check, todo, todoBytes, pending, pendingBytes);
+  return check.error;
+}
+
+Error merge(const Linear *memory, uint32_t window, int32_t tau, uint32_t yT, uint32_t fresh, uint32_t cache,
+            uint32_t changed, uint32_t spread, int32_t *result, Fault *fault) {
+  Error error = checkArguments(memory, window, tau, yT, fresh, cache, changed, spread, fault);
+  if (error != OM_OK) return error;
+
+  Spread s = {.h = 0};
+  if (spread != 0) s = spreadRead(memory, spread);
+  int32_t y0 = loadI32(memory, window + WINDOW_Y0), y1 = loadI32(memory, window + WINDOW_Y1);
+  int32_t x0 = loadI32(memory, window + WINDOW_X0), x1 = loadI32(memory, window + WINDOW_X1);
+  int32_t c = loadI32(memory, yT + TENSOR_C);
+  size_t pitch = (size_t)loadI32(memory, yT + TENSOR_PITCH);
+  size_t words = (size_t)((loadI32(memory, yT + TENSOR_W) + 31) >> 5);
+  int32_t count = 0;
+  for (int32_t y = y0; y < y1; y++) {
+    const int8_t *from =
+        (const int8_t *)memory->base + fresh + (size_t)(y - y0) * pitch + (size_t)x0 * (size_t)c;
+    int8_t *to = (int8_t *)memory->base + cache + (size_t)y * pitch + (size_t)x0 * (size_t)c;
+    uint8_t *row = memory->base + changed + (size_t)y * words * 4;
+    for (int32_t x = x0; x < x1; x++, from += c, to += c) {
+      int32_t change = distance(from, to, c, tau);
+      if (change == 0) continue;
+      memcpy(to, from, (size_t)c);
+      setBit(row, x);
+      count++;
+      if (spread != 0) tell(&s, y, x, (change + (1 << s.shift) - 1) >> s.shift);
+    }
+  }
+  *result = count;
+  return OM_OK;
+}
