@@ -1,5 +1,5 @@
 // Requantisation, defined once (DESIGN §2): q = clamp(((i64(acc)·m + r) >> s) + zero, lo, hi).
-import { draw } from "./rng";
+import { DRAW_STEP, drawAt } from "./rng";
 
 /** Smallest and largest mantissa: m in [2^30, 2^31). */
 export const MANTISSA_MIN: i32 = 1 << 30;
@@ -11,12 +11,18 @@ export function nearest(s: i32): i64 {
   return (<i64>1) << (s - 1);
 }
 
-/** r for stochastic rounding: the 16-bit draw scaled to [0, 2^s). */
+/** r for stochastic rounding: the 16-bit draw scaled to [0, 2^s), or to 0 … 2^s − 1 where s < 16. */
 // @ts-ignore: decorator
 @inline
 export function stochastic(s: i32, key: u32, index: u32): i64 {
-  const d = <i64>draw(key, index);
-  return s >= 16 ? d << (s - 16) : d >> (16 - s);
+  return stochasticAt(64 - s, key + index * DRAW_STEP);
+}
+
+/** The same for loops: `down` = 64 − s, and draws are counted by DRAW_STEP. */
+// @ts-ignore: decorator
+@inline
+export function stochasticAt(down: i64, at: u32): i64 {
+  return <i64>(((<u64>drawAt(at)) << 48) >> down);
 }
 
 /**

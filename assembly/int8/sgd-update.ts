@@ -1,6 +1,7 @@
 // Intrinsic 7: plain SGD on int16 master weights; the INT8 weight is the master's rounded top byte.
 import * as check from "./check";
-import { nearest, requantizeValue, stochastic } from "./requantize-value";
+import { nearest, stochasticAt } from "./requantize-value";
+import { DRAW_STEP } from "./rng";
 import { QUANT_HI, QUANT_KEY, QUANT_LO, QUANT_MULTIPLIER, QUANT_ROUNDING, QUANT_SHIFT } from "./structs";
 
 /** Masters lie in ±32,512 = ±127·256, so that the rounded top byte lies in ±127. */
@@ -14,13 +15,14 @@ export function weightOf(master: i32): i32 {
 }
 
 /**
- * w16[i] = clamp(w16[i] − requantise(dw[i]), lo, hi), w8[i] = weightOf(w16[i]); element i uses draw first + i.
+ * w16[i] = clamp(w16[i] − step, lo, hi), w8[i] = weightOf(w16[i]) with step = requantise(dw[i]); element i uses draw
+ * first + i. Where the step is 0, both stay what they are.
  *
  * @param quant one multiplier (learning rate and scales); lo, hi within ±32,512; zero points 0
  * @param dw int32 gradient, @param w16 int16 masters (2-aligned), @param w8 int8 weights
  * @returns how many masters were clamped
  *
- * The step itself is clamped to ±65,024 = ±2·32,512, enough to cross the whole range, so w16 − step fits i32.
+ * |step| ≤ 2^62 (s = 1), so w16 − step is taken in 64 bits.
  */
 export function sgdUpdate(quant: usize, dw: usize, n: i32, first: i32, w16: usize, w8: usize): i32 {
   check.quantStruct(7, quant);
@@ -34,30 +36,35 @@ export function sgdUpdate(quant: usize, dw: usize, n: i32, first: i32, w16: usiz
   check.apart(7, w16, (<u64>n) << 1, w8, <u64>n);
   check.apart(7, w8, <u64>n, dw, (<u64>n) << 2);
 
-  const m = load<i32>(<usize>load<i32>(quant, QUANT_MULTIPLIER));
+  const m = <i64>load<i32>(<usize>load<i32>(quant, QUANT_MULTIPLIER));
   const s = load<i32>(<usize>load<i32>(quant, QUANT_SHIFT));
-  const lo = load<i32>(quant, QUANT_LO);
-  const hi = load<i32>(quant, QUANT_HI);
+  const shift = <i64>s;
+  const down: i64 = 64 - shift;
+  const lo = <i64>load<i32>(quant, QUANT_LO);
+  const hi = <i64>load<i32>(quant, QUANT_HI);
+  const span = hi - lo;
   const random = load<i32>(quant, QUANT_ROUNDING);
-  const key = load<i32>(quant, QUANT_KEY);
+  // where w16 and w8 would begin if dw began at 0
+  const masters = w16 - (dw >> 1);
+  const weights = w8 - (dw >> 2);
+  let drawn = <u32>load<i32>(quant, QUANT_KEY) + <u32>first * DRAW_STEP;
   let clamped = 0;
   let r = nearest(s);
-  for (let i = 0; i < n; ++i) {
-    const gradient = load<i32>(dw + ((<usize>i) << 2));
+  for (let at = dw, end = dw + ((<usize>n) << 2); at < end; at += 4, drawn += DRAW_STEP) {
+    const gradient = load<i32>(at);
     // a zero gradient moves nothing: r < 2^s for either rounding
     if (!gradient) continue;
-    if (random) r = stochastic(s, key, first + i);
-    const at = w16 + ((<usize>i) << 1);
-    let master = <i32>load<i16>(at) - requantizeValue(gradient, m, s, r, 0, -2 * MASTER_MAX, 2 * MASTER_MAX);
-    if (master < lo) {
-      master = lo;
-      ++clamped;
-    } else if (master > hi) {
-      master = hi;
+    if (random) r = stochasticAt(down, drawn);
+    const step = (<i64>gradient * m + r) >> shift;
+    if (!step) continue;
+    const to = masters + (at >> 1);
+    let master = <i64>load<i16>(to) - step;
+    if (<u64>(master - lo) > <u64>span) {
+      master = master < lo ? lo : hi;
       ++clamped;
     }
-    store<i16>(at, master);
-    store<i8>(w8 + <usize>i, weightOf(master));
+    store<i16>(to, master);
+    store<i8>(weights + (at >> 2), weightOf(<i32>master));
   }
   return clamped;
 }

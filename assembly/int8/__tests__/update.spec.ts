@@ -29,7 +29,7 @@ describe("sgdUpdate (7)", () => {
     let count = 0;
     for (let i = 0; i < n; ++i) {
       const r = stochastic(36, 42, 7 + i);
-      const step = requantised(load<i32>(dw + (i << 2)), M, 36, <u64>r, 0, -65024, 65024);
+      const step = requantised(load<i32>(dw + (i << 2)), M, 36, <u64>r, 0, -(1 << 30), 1 << 30);
       let want = <i32>load<i16>(before + (i << 1)) - step;
       if (want < -32512 || want > 32512) {
         ++count;
@@ -66,6 +66,41 @@ describe("sgdUpdate (7)", () => {
     const w8 = bytes(100);
     expect(sgdUpdate(quant(i32.MAX_VALUE, 1, -32512, 32512, 1, 3), bytes(400), 100, 0, w16, w8)).toBe(0);
     expect(same(w16, bytes(200), 200)).toBeTruthy();
+  });
+
+  test("a step of 0 leaves master and weight as they are, in range or not", () => {
+    const w16 = bytes(4);
+    store<i16>(w16, 500);
+    store<i16>(w16, -500, 2);
+    const dw = bytes(8);
+    store<i32>(dw, 1);
+    const w8 = bytes(2);
+    // 2^30 >> 40 and the nearest whole number is 0
+    expect(sgdUpdate(quant(1 << 30, 40, -100, 100), dw, 2, 0, w16, w8)).toBe(0);
+    expect(load<i16>(w16)).toBe(500);
+    expect(load<i16>(w16, 2)).toBe(-500);
+    expect(load<i16>(w8)).toBe(0);
+  });
+
+  test("the largest steps cross the whole range, whatever the shift", () => {
+    const dw = bytes(8);
+    store<i32>(dw, i32.MIN_VALUE);
+    store<i32>(dw, i32.MAX_VALUE, 4);
+    for (let s = 1; s <= 62; ++s) {
+      const w16 = bytes(4);
+      store<i16>(w16, -32512);
+      store<i16>(w16, 32512, 2);
+      // 2^62 >> s is 2^15 at s = 47
+      const far = s < 47;
+      expect(sgdUpdate(quant(i32.MAX_VALUE, s, -32512, 32512), dw, 2, 0, w16, bytes(2))).toBe(
+        far ? 2 : 0,
+        `s ${s}`,
+      );
+      if (far) {
+        expect(load<i16>(w16)).toBe(32512);
+        expect(load<i16>(w16, 2)).toBe(-32512);
+      }
+    }
   });
 
   test("steps smaller than a unit move the mean (Octo: unbiased)", () => {

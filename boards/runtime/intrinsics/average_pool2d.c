@@ -1,11 +1,8 @@
 // Intrinsics 18 and 19: average pooling, forward and backward. Padding does not count.
 #include "intrinsics.h"
 #include "requantize.h"
-#include "window.h"
-
-#if defined(__ARM_FEATURE_DSP)
 #include "simd.h"
-#endif
+#include "window.h"
 
 /** Largest shift: with 132,104 inputs under a window, count·(r + 255·m) stays below 2^63. */
 enum { MAX_SHIFT = 45 };

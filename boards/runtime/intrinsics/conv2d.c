@@ -6,6 +6,9 @@
 #include "requantize.h"
 #include "window.h"
 
+/** Channels whose sums wait to become outputs together: what a block prepares serves all of them. */
+enum { AT_ONCE = 16 };
+
 /** Where sums go, and what becomes of them on the way. */
 typedef struct Output {
   Quant quant;
@@ -16,81 +19,66 @@ typedef struct Output {
   bool alike; // one multiplier with a shift of 32 or more, no draws: the common case
 } Output;
 
-/** Four sums at most, [columns, channels] of neighbouring outputs: the first one's place in y and its channel. */
-typedef struct Sums {
-  int32_t values[4];
-  size_t at;
-  uint32_t element;
-  int32_t first, channels, columns;
-} Sums;
-
-/** Requantises where no two channels differ. */
-OM_APART static void putAlike(const Output *out, const Sums *sums) {
+/** Requantises the sums of the channels from o on where no two differ; the first one's place in y is `at`. */
+OM_APART static void putAlike(const Output *out, const int32_t *sums, size_t at, int32_t o, int32_t count) {
+  static const int32_t none = 0;
   int32_t m = out->multiplier[0], s = out->shift[0];
   int32_t zero = out->quant.outputZero, lo = out->quant.lo, hi = out->quant.hi;
   int64_t r = roundNearest(s);
-  const int32_t *values = sums->values;
-  int8_t *to = out->y8 + sums->at;
-  for (int32_t column = 0; column < sums->columns; column++) {
-    for (int32_t i = 0; i < sums->channels; i++) {
-      int32_t sum = *values++;
-      if (out->bias != NULL) sum += out->bias[sums->first + i];
-      to[i] = (int8_t)requantizeUpper(sum, m, s, r, zero, lo, hi);
-    }
-    to += out->channels;
+  const int32_t *bias = out->bias != NULL ? out->bias + o : &none;
+  int32_t step = out->bias != NULL ? 1 : 0;
+  int8_t *to = out->y8 + at;
+  for (const int32_t *end = sums + count; sums != end; bias += step) {
+    *to++ = (int8_t)requantizeUpper(*sums++ + *bias, m, s, r, zero, lo, hi);
   }
 }
 
-static void put(const Output *out, size_t at, uint32_t element, int32_t o, int32_t sum) {
-  if (out->bias != NULL) sum += out->bias[o];
-  if (out->multiplier == NULL) {
-    out->y32[at] = sum;
-    return;
-  }
+/** The same where they may differ; `element` decides the first one's draw. */
+OM_APART static void putEach(const Output *out, const int32_t *sums, size_t at, uint32_t element, int32_t o,
+                             int32_t count) {
   const Quant *q = &out->quant;
-  int32_t i = q->channels == 1 ? 0 : o;
-  int32_t s = out->shift[i];
-  int64_t r = q->rounding != 0 ? roundStochastic(s, q->key, element) : roundNearest(s);
-  out->y8[at] = (int8_t)requantizeValue(sum, out->multiplier[i], s, r, q->outputZero, q->lo, q->hi);
-}
-
-OM_APART static void putEach(const Output *out, const Sums *sums) {
-  const int32_t *values = sums->values;
-  for (int32_t column = 0; column < sums->columns; column++) {
-    int32_t ahead = column * out->channels;
-    for (int32_t i = 0; i < sums->channels; i++) {
-      put(out, sums->at + (size_t)(ahead + i), sums->element + (uint32_t)(ahead + i), sums->first + i,
-          *values++);
+  for (int32_t i = 0; i < count; i++) {
+    int32_t sum = sums[i];
+    if (out->bias != NULL) sum += out->bias[o + i];
+    if (out->multiplier == NULL) {
+      out->y32[at + (size_t)i] = sum;
+      continue;
     }
+    int32_t k = q->channels == 1 ? 0 : o + i;
+    int32_t s = out->shift[k];
+    int64_t r = q->rounding != 0 ? roundStochastic(s, q->key, element + (uint32_t)i) : roundNearest(s);
+    out->y8[at + (size_t)i] =
+        (int8_t)requantizeValue(sum, out->multiplier[k], s, r, q->outputZero, q->lo, q->hi);
   }
 }
 
 /** One or two neighbouring outputs of a row against the channels o0 … o1−1. */
-OM_APART static void channelsOf(const Output *out, const int16_t *p0, const int16_t *p1, const int8_t *w,
-                                int32_t n, int32_t oy, int32_t ox, int32_t o0, int32_t o1) {
-  Sums sums = {.at = (size_t)oy * (size_t)out->pitch + (size_t)(ox * out->channels + o0),
-               .element = (uint32_t)(oy * out->width + ox) * (uint32_t)out->channels + (uint32_t)o0,
-               .columns = p1 != NULL ? 2 : 1};
-  int32_t most = p1 != NULL ? 2 : 4;
+static void channelsOf(const Output *out, const int16_t *p0, const int16_t *p1, const int8_t *w, int32_t n,
+                       int32_t oy, int32_t ox, int32_t o0, int32_t o1) {
+  int32_t sums[2][AT_ONCE];
+  size_t at = (size_t)oy * (size_t)out->pitch + (size_t)(ox * out->channels);
+  uint32_t element = (uint32_t)(oy * out->width + ox) * (uint32_t)out->channels;
   w += (size_t)o0 * (size_t)n;
-  for (sums.first = o0; sums.first < o1; sums.first += sums.channels) {
-    sums.channels = o1 - sums.first < most ? 1 : most;
-    if (sums.channels == 1) {
-      sums.values[0] = dot1x1(p0, w, n);
-      if (p1 != NULL) sums.values[1] = dot1x1(p1, w, n);
-    } else if (p1 != NULL) {
-      dot2x2(p0, p1, w, w + n, n, sums.values);
+  for (int32_t o = o0, count; o < o1; o += count) {
+    count = o1 - o < AT_ONCE ? o1 - o : AT_ONCE;
+    int32_t i = 0;
+    if (p1 != NULL) {
+      for (; i + 2 <= count; i += 2, w += 2 * n) dot2x2(p0, p1, w, n, &sums[0][i], &sums[1][i]);
     } else {
-      dot1x4(p0, w, n, sums.values);
+      for (; i + 4 <= count; i += 4, w += 4 * n) dot1x4(p0, w, n, &sums[0][i]);
     }
-    if (out->alike) {
-      putAlike(out, &sums);
-    } else {
-      putEach(out, &sums);
+    for (; i < count; i++, w += n) {
+      sums[0][i] = dot1x1(p0, w, n);
+      if (p1 != NULL) sums[1][i] = dot1x1(p1, w, n);
     }
-    w += (size_t)(sums.channels * n);
-    sums.at += (size_t)sums.channels;
-    sums.element += (uint32_t)sums.channels;
+    for (int32_t column = 0; column < (p1 != NULL ? 2 : 1); column++) {
+      int32_t ahead = column * out->channels + o;
+      if (out->alike) {
+        putAlike(out, sums[column], at + (size_t)ahead, o, count);
+      } else {
+        putEach(out, sums[column], at + (size_t)ahead, element + (uint32_t)ahead, o, count);
+      }
+    }
   }
 }
 

@@ -1,16 +1,11 @@
-// The inner products of a convolution, twice: for cores with the DSP extension (Cortex-M4 and up), whose SMLAD
-// multiplies and adds two pairs of int16 in one instruction, and in plain C. Both give the same bits.
+// The inner products of a convolution, twice: for cores with the DSP extension, and in plain C. Both give the same bits.
 #ifndef OM_DOT_H
 #define OM_DOT_H
 
+#include "simd.h"
 #include "window.h"
 
-/** A loop that needs every register: inlined, its caller would have them in memory. */
-#define OM_APART __attribute__((noinline))
-
 #if defined(__ARM_FEATURE_DSP)
-
-#include "simd.h"
 
 /** n values less the zero point as int16; of every four in the order 0, 2, 1, 3, as the dot products take them. */
 static inline void widen(const int8_t *from, int32_t n, int32_t zero, int16_t *to) {
@@ -75,10 +70,11 @@ OM_APART static void gatherPatch(const Window *v, const int8_t *x, int32_t zero,
 /** The next four bytes. Loads stay where they are written: earlier ones would push sums out of the registers. */
 #define NEXT_WORD(word, from) __asm__ volatile("ldr %0, [%1], #4" : "=r"(word), "+r"(from) : : "memory")
 
-/** sums[0 … 3] = Σ p0·w0, p0·w1, p1·w0, p1·w1 over n values. Wraps as i32 does in WebAssembly. */
-OM_APART static void dot2x2(const int16_t *p0, const int16_t *p1, const int8_t *w0, const int8_t *w1,
-                            int32_t n, int32_t sums[4]) {
+/** s0 = Σ p0·w0, p0·w1 and s1 = Σ p1·w0, p1·w1 over n values; w1 = w0 + n. Wraps as i32 does in WebAssembly. */
+OM_APART static void dot2x2(const int16_t *p0, const int16_t *p1, const int8_t *w0, int32_t n, int32_t s0[2],
+                            int32_t s1[2]) {
   int32_t a = 0, b = 0, c = 0, d = 0;
+  const int8_t *w1 = w0 + n;
   for (const int16_t *fours = p0 + (n & ~3); p0 != fours;) {
     Pair even0, even1, p;
     NEXT_WORD(even0, w0);
@@ -106,10 +102,10 @@ OM_APART static void dot2x2(const int16_t *p0, const int16_t *p1, const int8_t *
     c += q * u;
     d += q * v;
   }
-  sums[0] = a;
-  sums[1] = b;
-  sums[2] = c;
-  sums[3] = d;
+  s0[0] = a;
+  s0[1] = b;
+  s1[0] = c;
+  s1[1] = d;
 }
 
 /** sums[0 … 3] = Σ p·w0 … p·w3, where w0 … w3 lie n bytes apart. */
@@ -171,20 +167,21 @@ static inline void gatherPatch(const Window *v, const int8_t *x, int32_t zero, i
   windowGather(v, x, zero, group, rows, columns, to);
 }
 
-/** sums[0 … 3] = Σ p0·w0, p0·w1, p1·w0, p1·w1 over n values. Wraps as i32 does in WebAssembly. */
+/** s0 = Σ p0·w0, p0·w1 and s1 = Σ p1·w0, p1·w1 over n values; w1 = w0 + n. Wraps as i32 does in WebAssembly. */
 OM_APART static void dot2x2(const int16_t *restrict p0, const int16_t *restrict p1, const int8_t *restrict w0,
-                            const int8_t *restrict w1, int32_t n, int32_t sums[4]) {
+                            int32_t n, int32_t s0[2], int32_t s1[2]) {
   int32_t a = 0, b = 0, c = 0, d = 0;
+  const int8_t *restrict w1 = w0 + n;
   for (int32_t k = 0; k < n; k++) {
     a += p0[k] * w0[k];
     b += p0[k] * w1[k];
     c += p1[k] * w0[k];
     d += p1[k] * w1[k];
   }
-  sums[0] = a;
-  sums[1] = b;
-  sums[2] = c;
-  sums[3] = d;
+  s0[0] = a;
+  s0[1] = b;
+  s1[0] = c;
+  s1[1] = d;
 }
 
 /** sums[0 … 3] = Σ p·w0 … p·w3, where w0 … w3 lie n bytes apart. */

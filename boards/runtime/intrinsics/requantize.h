@@ -34,6 +34,12 @@ static inline int64_t roundStochastic(int32_t s, uint32_t key, uint32_t index) {
   return s >= 16 ? d << (s - 16) : d >> (16 - s);
 }
 
+/** (acc·m + r) >> s with 32 ≤ s ≤ 62 and r from the draw at `at` = key + index·DRAW_STEP; `scale` = 2^(s − 32). */
+static inline int32_t stochasticUpper(int32_t acc, int32_t m, int32_t s, uint32_t scale, uint32_t at) {
+  uint64_t r = (uint64_t)(stir(at) & 0xffff0000u) * scale;
+  return (int32_t)(((int64_t)acc * m + (int64_t)r) >> 32) >> (s - 32);
+}
+
 /**
  * One value, 32 ≤ s ≤ 62, m in [2^30, 2^31). The sum's upper word is enough: acc·m lies in ±2^62 and r below 2^s, so
  * that the word lies in [−2^30, 2^30 + 2^(s−32)] and the zero point cannot make the shifted one overflow.

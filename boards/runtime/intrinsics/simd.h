@@ -5,8 +5,18 @@
 #include <stdint.h>
 #include <string.h>
 
+/** A loop that needs every register: inlined, its caller would have them in memory. */
+#define OM_APART __attribute__((noinline))
+
+#if defined(__ARM_FEATURE_DSP)
+
 /** Two int16 in a register. */
 typedef uint32_t Pair;
+
+/** Two int16, cut to size. */
+static inline Pair pairOf(int32_t low, int32_t high) {
+  return ((uint32_t)low & 0xffff) | (uint32_t)high << 16;
+}
 
 /** Four bytes from any address: these cores load unaligned words. */
 static inline uint32_t wordAt(const void *from) {
@@ -56,6 +66,13 @@ static inline int32_t addHighs(Pair a, Pair b, int32_t sum) {
   return total;
 }
 
+/** sum + a.high·b.low, wrapping. */
+static inline int32_t addHighLow(Pair a, Pair b, int32_t sum) {
+  int32_t total;
+  __asm__("smlatb %0, %1, %2, %3" : "=r"(total) : "r"(a), "r"(b), "r"(sum));
+  return total;
+}
+
 /** Both halves plus bytes 0 and 2, sign extended. */
 static inline Pair addEvenBytes(Pair sums, uint32_t word) {
   Pair total;
@@ -77,5 +94,7 @@ static inline void spillPairs(Pair even, Pair odd, int32_t sums[4]) {
   sums[2] += (int32_t)even >> 16;
   sums[3] += (int32_t)odd >> 16;
 }
+
+#endif
 
 #endif
