@@ -35,8 +35,8 @@ const w = allocate(REST);
 const bias = allocate(4 * 64);
 const quant = allocate(QUANT_BYTES + 8);
 const scratch = allocate(SCRATCH_BYTES);
-/** Of each layer: input, output, window, where the output lies. */
-const layers = new StaticArray<usize>(4 * LAYERS);
+/** Of each layer: input, output, window, where the output lies; without checks, which are no part of the layer. */
+const layers = allocate(16 * LAYERS);
 
 export function step(): void {}
 
@@ -63,10 +63,11 @@ for (let i = 0; i < LAYERS; ++i) {
   const kernel = SHAPES[at + 3];
   const groups = SHAPES[at + 4];
   const out = size - kernel + 1;
-  layers[4 * i] = tensorOf(allocate(TENSOR_BYTES), size, size, channels);
-  layers[4 * i + 1] = tensorOf(allocate(TENSOR_BYTES), out, out, filters);
-  layers[4 * i + 2] = windowOf(kernel, groups, out);
-  layers[4 * i + 3] = w + <usize>(kernel * kernel * (channels / groups) * filters);
+  const layer = layers + <usize>(16 * i);
+  store<usize>(layer, tensorOf(allocate(TENSOR_BYTES), size, size, channels));
+  store<usize>(layer, tensorOf(allocate(TENSOR_BYTES), out, out, filters), 4);
+  store<usize>(layer, windowOf(kernel, groups, out), 8);
+  store<usize>(layer, w + <usize>(kernel * kernel * (channels / groups) * filters), 12);
 }
 store<i32>(scratch, SCRATCH_BYTES);
 store<i32>(scratch, <i32>allocate(4 * PATCH), SCRATCH_DATA);
@@ -96,11 +97,11 @@ export function benchCount(): i32 {
 /** 0 nothing; then a layer each. */
 export function bench(region: i32): void {
   if (!region) return;
-  const at = 4 * region - 4;
-  const conv = layers[at + 2];
-  if (load<i32>(conv, CONV_GROUPS) == 1) {
-    int8.conv2d(scratch, conv, quant, layers[at], x, w, bias, layers[at + 1], layers[at + 3]);
-  } else {
-    depthwiseConv2d(scratch, conv, quant, layers[at], x, w, bias, layers[at + 1], layers[at + 3]);
-  }
+  const layer = layers + <usize>(16 * (region - 1));
+  const input = load<usize>(layer);
+  const output = load<usize>(layer, 4);
+  const conv = load<usize>(layer, 8);
+  const y = load<usize>(layer, 12);
+  if (load<i32>(conv, CONV_GROUPS) == 1) int8.conv2d(scratch, conv, quant, input, x, w, bias, output, y);
+  else depthwiseConv2d(scratch, conv, quant, input, x, w, bias, output, y);
 }

@@ -1,66 +1,22 @@
 // Intrinsic 1: 2-D convolution. The patch under an output is gathered once as int16 and meets every output channel;
 // two outputs and two channels are worked on together, so that each load serves twice.
 #include "conv2d_depthwise.h"
+#include "conv2d_output.h"
 #include "dot.h"
 #include "intrinsics.h"
-#include "requantize.h"
 #include "window.h"
 
 /** Channels whose sums wait to become outputs together: what a block prepares serves all of them. */
 enum { AT_ONCE = 16 };
 
-/** Where sums go, and what becomes of them on the way. */
-typedef struct Output {
-  Quant quant;
-  const int32_t *bias, *multiplier, *shift; // multiplier NULL: int32 accumulators
-  int8_t *y8;
-  int32_t *y32;
-  int32_t width, channels, pitch;
-  bool alike; // one multiplier with a shift of 32 or more, no draws: the common case
-} Output;
-
-/** Requantises the sums of the channels from o on where no two differ; the first one's place in y is `at`. */
-OM_APART static void putAlike(const Output *out, const int32_t *sums, size_t at, int32_t o, int32_t count) {
-  static const int32_t none = 0;
-  int32_t m = out->multiplier[0], s = out->shift[0];
-  int32_t zero = out->quant.outputZero, lo = out->quant.lo, hi = out->quant.hi;
-  int64_t r = roundNearest(s);
-  const int32_t *bias = out->bias != NULL ? out->bias + o : &none;
-  int32_t step = out->bias != NULL ? 1 : 0;
-  int8_t *to = out->y8 + at;
-  for (const int32_t *end = sums + count; sums != end; bias += step) {
-    *to++ = (int8_t)requantizeUpper(*sums++ + *bias, m, s, r, zero, lo, hi);
-  }
-}
-
-/** The same where they may differ; `element` decides the first one's draw. */
-OM_APART static void putEach(const Output *out, const int32_t *sums, size_t at, uint32_t element, int32_t o,
-                             int32_t count) {
-  const Quant *q = &out->quant;
-  for (int32_t i = 0; i < count; i++) {
-    int32_t sum = sums[i];
-    if (out->bias != NULL) sum += out->bias[o + i];
-    if (out->multiplier == NULL) {
-      out->y32[at + (size_t)i] = sum;
-      continue;
-    }
-    int32_t k = q->channels == 1 ? 0 : o + i;
-    int32_t s = out->shift[k];
-    int64_t r = q->rounding != 0 ? roundStochastic(s, q->key, element + (uint32_t)i) : roundNearest(s);
-    out->y8[at + (size_t)i] =
-        (int8_t)requantizeValue(sum, out->multiplier[k], s, r, q->outputZero, q->lo, q->hi);
-  }
-}
-
 /** One or two neighbouring outputs of a row against the channels o0 … o1−1. */
 static void channelsOf(const Output *out, const int16_t *p0, const int16_t *p1, const int8_t *w, int32_t n,
                        int32_t oy, int32_t ox, int32_t o0, int32_t o1) {
   int32_t sums[2][AT_ONCE];
-  size_t at = (size_t)oy * (size_t)out->pitch + (size_t)(ox * out->channels);
-  uint32_t element = (uint32_t)(oy * out->width + ox) * (uint32_t)out->channels;
   w += (size_t)o0 * (size_t)n;
   for (int32_t o = o0, count; o < o1; o += count) {
     count = o1 - o < AT_ONCE ? o1 - o : AT_ONCE;
+    for (int32_t i = 0; i < count; i++) sums[0][i] = sums[1][i] = biasOf(out, o + i);
     int32_t i = 0;
     if (p1 != NULL) {
       for (; i + 2 <= count; i += 2, w += 2 * n) dot2x2(p0, p1, w, n, &sums[0][i], &sums[1][i]);
@@ -68,15 +24,15 @@ static void channelsOf(const Output *out, const int16_t *p0, const int16_t *p1, 
       for (; i + 4 <= count; i += 4, w += 4 * n) dot1x4(p0, w, n, &sums[0][i]);
     }
     for (; i < count; i++, w += n) {
-      sums[0][i] = dot1x1(p0, w, n);
-      if (p1 != NULL) sums[1][i] = dot1x1(p1, w, n);
+      sums[0][i] += dot1x1(p0, w, n);
+      if (p1 != NULL) sums[1][i] += dot1x1(p1, w, n);
     }
     for (int32_t column = 0; column < (p1 != NULL ? 2 : 1); column++) {
-      int32_t ahead = column * out->channels + o;
+      size_t at = placeOf(out, oy, ox + column, o);
       if (out->alike) {
-        putAlike(out, sums[column], at + (size_t)ahead, o, count);
+        putAlike(out, sums[column], at, count);
       } else {
-        putEach(out, sums[column], at + (size_t)ahead, element + (uint32_t)ahead, o, count);
+        putEach(out, sums[column], at, elementOf(out, oy, ox + column, o), o, count);
       }
     }
   }
@@ -133,18 +89,7 @@ Error conv2d(const Linear *memory, uint32_t scratch, uint32_t conv, uint32_t qua
     depthwiseConv2d(memory, &v, scratch, quant, x, w, bias, yT, y);
     return OM_OK;
   }
-  Output out = {.quant = quantRead(memory, quant),
-                .bias = bias != 0 ? (const int32_t *)(const void *)(base + bias) : NULL,
-                .y8 = (int8_t *)(base + y),
-                .y32 = (int32_t *)(void *)(base + y),
-                .width = loadI32(memory, yT + TENSOR_W),
-                .channels = loadI32(memory, yT + TENSOR_C),
-                .pitch = loadI32(memory, yT + TENSOR_PITCH)};
-  if (out.quant.multiplier != 0) {
-    out.multiplier = (const int32_t *)(const void *)(base + out.quant.multiplier);
-    out.shift = (const int32_t *)(const void *)(base + out.quant.shift);
-    out.alike = out.quant.channels == 1 && out.quant.rounding == 0 && out.shift[0] >= 32;
-  }
+  Output out = outputRead(memory, quant, bias, yT, y);
   const int8_t *from = (const int8_t *)(base + x);
   const int8_t *weights = (const int8_t *)(base + w);
   int16_t *p0 = (int16_t *)(void *)(base + (uint32_t)loadI32(memory, scratch + SCRATCH_DATA));

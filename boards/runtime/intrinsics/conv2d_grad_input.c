@@ -32,16 +32,16 @@ OM_APART static void addTerms(int32_t *restrict dx, const Term *terms, int32_t c
                        : "memory");
       uint32_t first = wordAt(w0 + at), second = wordAt(w1 + at);
       Pair even = evenBytes(first), odd = oddBytes(first);
-      a = addLow(even, e0, a);
-      b = addLow(odd, e0, b);
-      c = addHigh(even, e0, c);
-      d = addHigh(odd, e0, d);
+      a = addLows(even, (Pair)e0, a);
+      b = addLows(odd, (Pair)e0, b);
+      c = addHighLow(even, (Pair)e0, c);
+      d = addHighLow(odd, (Pair)e0, d);
       even = evenBytes(second);
       odd = oddBytes(second);
-      a = addLow(even, e1, a);
-      b = addLow(odd, e1, b);
-      c = addHigh(even, e1, c);
-      d = addHigh(odd, e1, d);
+      a = addLows(even, (Pair)e1, a);
+      b = addLows(odd, (Pair)e1, b);
+      c = addHighLow(even, (Pair)e1, c);
+      d = addHighLow(odd, (Pair)e1, d);
     }
     dx[0] = a;
     dx[1] = b;

@@ -70,10 +70,14 @@ OM_APART static void gatherPatch(const Window *v, const int8_t *x, int32_t zero,
 /** The next four bytes. Loads stay where they are written: earlier ones would push sums out of the registers. */
 #define NEXT_WORD(word, from) __asm__ volatile("ldr %0, [%1], #4" : "=r"(word), "+r"(from) : : "memory")
 
-/** s0 = Σ p0·w0, p0·w1 and s1 = Σ p1·w0, p1·w1 over n values; w1 = w0 + n. Wraps as i32 does in WebAssembly. */
+/** The next two words, from a multiple of 4: unlike one word, two may not be unaligned. */
+#define NEXT_TWO(one, two, from) \
+  __asm__ volatile("ldrd %0, %1, [%2], #8" : "=r"(one), "=r"(two), "+r"(from) : : "memory")
+
+/** s0 += Σ p0·w0, p0·w1 and s1 += Σ p1·w0, p1·w1 over n values; w1 = w0 + n. Wraps as i32 does in WebAssembly. */
 OM_APART static void dot2x2(const int16_t *p0, const int16_t *p1, const int8_t *w0, int32_t n, int32_t s0[2],
                             int32_t s1[2]) {
-  int32_t a = 0, b = 0, c = 0, d = 0;
+  int32_t a = s0[0], b = s0[1], c = s1[0], d = s1[1];
   const int8_t *w1 = w0 + n;
   for (const int16_t *fours = p0 + (n & ~3); p0 != fours;) {
     Pair even0, even1, p;
@@ -108,15 +112,14 @@ OM_APART static void dot2x2(const int16_t *p0, const int16_t *p1, const int8_t *
   s1[1] = d;
 }
 
-/** sums[0 … 3] = Σ p·w0 … p·w3, where w0 … w3 lie n bytes apart. */
+/** sums[0 … 3] += Σ p·w0 … p·w3, where w0 … w3 lie n bytes apart; p is 4-aligned. */
 OM_APART static void dot1x4(const int16_t *p0, const int8_t *w0, int32_t n, int32_t sums[4]) {
-  int32_t a = 0, b = 0, c = 0, d = 0;
+  int32_t a = sums[0], b = sums[1], c = sums[2], d = sums[3];
   const int8_t *w1 = w0 + n, *w2 = w1 + n, *w3 = w2 + n;
   for (const int16_t *fours = p0 + (n & ~3); p0 != fours;) {
     uint32_t word;
     Pair even, odd;
-    NEXT_WORD(even, p0);
-    NEXT_WORD(odd, p0);
+    NEXT_TWO(even, odd, p0);
     NEXT_WORD(word, w0);
     a = addProducts(even, evenBytes(word), a);
     a = addProducts(odd, oddBytes(word), a);
@@ -167,10 +170,10 @@ static inline void gatherPatch(const Window *v, const int8_t *x, int32_t zero, i
   windowGather(v, x, zero, group, rows, columns, to);
 }
 
-/** s0 = Σ p0·w0, p0·w1 and s1 = Σ p1·w0, p1·w1 over n values; w1 = w0 + n. Wraps as i32 does in WebAssembly. */
+/** s0 += Σ p0·w0, p0·w1 and s1 += Σ p1·w0, p1·w1 over n values; w1 = w0 + n. Wraps as i32 does in WebAssembly. */
 OM_APART static void dot2x2(const int16_t *restrict p0, const int16_t *restrict p1, const int8_t *restrict w0,
                             int32_t n, int32_t s0[2], int32_t s1[2]) {
-  int32_t a = 0, b = 0, c = 0, d = 0;
+  int32_t a = s0[0], b = s0[1], c = s1[0], d = s1[1];
   const int8_t *restrict w1 = w0 + n;
   for (int32_t k = 0; k < n; k++) {
     a += p0[k] * w0[k];
@@ -184,10 +187,10 @@ OM_APART static void dot2x2(const int16_t *restrict p0, const int16_t *restrict 
   s1[1] = d;
 }
 
-/** sums[0 … 3] = Σ p·w0 … p·w3, where w0 … w3 lie n bytes apart. */
+/** sums[0 … 3] += Σ p·w0 … p·w3, where w0 … w3 lie n bytes apart. */
 static inline void dot1x4(const int16_t *restrict p, const int8_t *restrict w0, int32_t n, int32_t sums[4]) {
   const int8_t *restrict w1 = w0 + n, *restrict w2 = w1 + n, *restrict w3 = w2 + n;
-  int32_t a = 0, b = 0, c = 0, d = 0;
+  int32_t a = sums[0], b = sums[1], c = sums[2], d = sums[3];
   for (int32_t k = 0; k < n; k++) {
     a += p[k] * w0[k];
     b += p[k] * w1[k];

@@ -19,11 +19,23 @@ typedef struct Taps {
 } Taps;
 
 static inline Window windowRead(const Linear *memory, uint32_t conv, uint32_t below) {
-  Window v;
-  memcpy(&v, memory->base + conv + 4, 8 * sizeof(int32_t));
-  v.groups = loadI32(memory, conv + CONV_GROUPS);
-  memcpy(&v.y0, memory->base + conv + CONV_Y0, 4 * sizeof(int32_t));
-  memcpy(&v.h, memory->base + below + 4, 4 * sizeof(int32_t));
+  Window v = {.kernelH = loadI32(memory, conv + CONV_KERNEL_H),
+              .kernelW = loadI32(memory, conv + CONV_KERNEL_W),
+              .strideH = loadI32(memory, conv + CONV_STRIDE_H),
+              .strideW = loadI32(memory, conv + CONV_STRIDE_W),
+              .dilationH = loadI32(memory, conv + CONV_DILATION_H),
+              .dilationW = loadI32(memory, conv + CONV_DILATION_W),
+              .padTop = loadI32(memory, conv + CONV_PAD_TOP),
+              .padLeft = loadI32(memory, conv + CONV_PAD_LEFT),
+              .groups = loadI32(memory, conv + CONV_GROUPS),
+              .y0 = loadI32(memory, conv + CONV_Y0),
+              .y1 = loadI32(memory, conv + CONV_Y1),
+              .x0 = loadI32(memory, conv + CONV_X0),
+              .x1 = loadI32(memory, conv + CONV_X1),
+              .h = loadI32(memory, below + TENSOR_H),
+              .w = loadI32(memory, below + TENSOR_W),
+              .channels = loadI32(memory, below + TENSOR_C),
+              .pitch = loadI32(memory, below + TENSOR_PITCH)};
   v.perGroup = v.channels / v.groups;
   v.kernelSize = v.kernelH * v.kernelW * v.perGroup;
   return v;
