@@ -71,7 +71,7 @@ OM_APART static void gatherPatch(const Window *v, const int8_t *x, int32_t zero,
 #define NEXT_WORD(word, from) __asm__ volatile("ldr %0, [%1], #4" : "=r"(word), "+r"(from) : : "memory")
 
 /** The next two words, from a multiple of 4: unlike one word, two may not be unaligned. */
-#define NEXT_TWO(one, two, from) \
+#define NEXT_TWO(one, two, from)                                                                             \
   __asm__ volatile("ldrd %0, %1, [%2], #8" : "=r"(one), "=r"(two), "+r"(from) : : "memory")
 
 /** s0 += Σ p0·w0, p0·w1 and s1 += Σ p1·w0, p1·w1 over n values; w1 = w0 + n. Wraps as i32 does in WebAssembly. */
