@@ -1,11 +1,9 @@
-// Blocks of a convolution's outputs: the inner products, and what becomes of the sums. In a block of three neighbouring
-// outputs one 64-bit multiplication serves all three: their inputs lie in lanes of 21 bits, x0 + x1·2^21 + x2·2^42, and so
-// do their sums.
+// Blocks of a convolution's outputs: three positions by four channels. One 64-bit multiplication serves three positions: their
+// inputs lie in lanes of 21 bits, x0 + x1·2^21 + x2·2^42, packed once for all channels, and so do their sums.
 import { nearest, requantizeValue, stochastic } from "./requantize-value";
 import {
   QUANT_CHANNELS,
   QUANT_HI,
-  QUANT_INPUT_ZERO,
   QUANT_KEY,
   QUANT_LO,
   QUANT_MULTIPLIER,
@@ -14,43 +12,210 @@ import {
   QUANT_SHIFT,
 } from "./structs";
 
+/** Positions and channels of a block, and the bytes that its sums take. */
+export const POSITIONS: i32 = 3;
+export const CHANNELS: i32 = 4;
+export const SUMS_BYTES: usize = 48;
+
 /**
- * Products that a lane takes before it is emptied: 60·128·128 = 983,040 < 2^20, whatever the bytes are. Lanes are
- * signed: what a negative one borrows from the next comes back when they are taken apart.
+ * Products that a lane takes before it is emptied, whatever the bytes are: 56·128·128 = 917,504 < 2^20, and with a zero point
+ * 32·255·128 = 1,044,480 < 2^20. Lanes are signed: what a negative one borrows from the next comes back when they are
+ * taken apart.
  */
-const LANE_PRODUCTS: usize = 60;
+const LANE_PRODUCTS: usize = 56;
+const LANE_PRODUCTS_ZERO: usize = 32;
+
+/** 1 in each lane. */
+const LANES: i64 = 0x40000200001;
+/** The lower byte of each lane. */
+const BYTES: i64 = 0xff * LANES;
+/** The signs of two bytes in each lane: flipped, a byte is one of 0 … 255 that is 128 more, and reaches into no other lane. */
+const SIGNS: i64 = 0x8080 * LANES;
 
 // @ts-ignore: decorator
 @inline
-function pack(x0: i64, x1: i64, x2: i64): i64 {
+function lanes(x0: i64, x1: i64, x2: i64): i64 {
   return x0 + (x1 << 21) + (x2 << 42);
 }
 
+/** The lowest lane of a word, and what is left of the word without it. */
 // @ts-ignore: decorator
 @inline
-function lane0(sums: i64): i32 {
-  return <i32>((sums << 43) >> 43);
+export function lane(word: i64): i32 {
+  return ((<i32>word) << 11) >> 11;
 }
 
 // @ts-ignore: decorator
 @inline
-function lane1(sums: i64): i32 {
-  return <i32>(((sums + (1 << 20)) << 22) >> 43);
+export function next(word: i64): i64 {
+  return (word + (1 << 20)) >> 21;
 }
 
-// @ts-ignore: decorator
-@inline
-function lane2(sums: i64): i32 {
-  return <i32>((sums + (((<i64>1) << 41) | (1 << 20))) >> 42);
+/**
+ * Packs patches of n bytes, one behind the other at x, into n words, less the zero point. Of one patch alone, the upper lanes
+ * are 0; of two, nobody looks at the third.
+ */
+export function pack(x: usize, n: usize, patches: i32, zero: i32, words: usize): void {
+  const end = x + n;
+  if (patches == 1) {
+    for (; x < end; ++x, words += 8) store<i64>(words, <i64>load<i8>(x) - <i64>zero);
+    return;
+  }
+  const zeros = <i64>zero * LANES;
+  const less = zeros + 128 * LANES;
+  let x1 = x + n;
+  let x2 = x1 + n;
+  let v: i64;
+  for (const fours = x + (n & ~3); x < fours; ) {
+    v = lanes(load<u16>(x), load<u16>(x1), load<u16>(x2)) ^ SIGNS;
+    store<i64>(words, (v & BYTES) - less);
+    store<i64>(words, ((v >> 8) & BYTES) - less, 8);
+    v = lanes(load<u16>(x, 2), load<u16>(x1, 2), load<u16>(x2, 2)) ^ SIGNS;
+    store<i64>(words, (v & BYTES) - less, 16);
+    store<i64>(words, ((v >> 8) & BYTES) - less, 24);
+    x += 4;
+    x1 += 4;
+    x2 += 4;
+    words += 32;
+  }
+  for (; x < end; ++x, ++x1, ++x2, words += 8) {
+    store<i64>(words, lanes(load<i8>(x), load<i8>(x1), load<i8>(x2)) - zeros);
+  }
 }
 
-/** What every sum of channel o starts from: its bias, less the input zero point times its n weights at w. */
-function start(quant: usize, bias: usize, o: i32, w: usize, n: usize): i32 {
-  let sum = bias ? load<i32>(bias + ((<usize>o) << 2)) : 0;
-  const zero = load<i32>(quant, QUANT_INPUT_ZERO);
-  if (!zero) return sum;
-  for (const end = w + n; w < end; ++w) sum -= zero * load<i8>(w);
-  return sum;
+/**
+ * The sums of a block, int32 [3, 4] at `sums`: packed patches of n words against the kernels at w, w + n, … of `channels`
+ * channels (1 … 4), each from its bias on. With fewer than four channels the last one's sums are repeated.
+ */
+export function block(
+  words: usize,
+  w: usize,
+  n: usize,
+  zero: i32,
+  bias: usize,
+  channels: i32,
+  sums: usize,
+): void {
+  const i1 = <usize>i32(channels > 1);
+  const i2 = i1 + <usize>i32(channels > 2);
+  const i3 = i2 + <usize>i32(channels > 3);
+  let w1 = w + n * i1;
+  let w2 = w + n * i2;
+  let w3 = w + n * i3;
+  let a0 = 0;
+  let b0 = 0;
+  let c0 = 0;
+  let d0 = 0;
+  if (bias) {
+    a0 = load<i32>(bias);
+    b0 = load<i32>(bias + (i1 << 2));
+    c0 = load<i32>(bias + (i2 << 2));
+    d0 = load<i32>(bias + (i3 << 2));
+  }
+  let a1 = a0;
+  let a2 = a0;
+  let b1 = b0;
+  let b2 = b0;
+  let c1 = c0;
+  let c2 = c0;
+  let d1 = d0;
+  let d2 = d0;
+  const most = zero ? LANE_PRODUCTS_ZERO : LANE_PRODUCTS;
+  for (let left = n; left; ) {
+    const run = min(left, most);
+    left -= run;
+    let a: i64 = 0;
+    let b: i64 = 0;
+    let c: i64 = 0;
+    let d: i64 = 0;
+    let v: i64;
+    for (const eights = words + ((run & ~7) << 3); words < eights; ) {
+      v = load<i64>(words);
+      a += v * <i64>load<i8>(w);
+      b += v * <i64>load<i8>(w1);
+      c += v * <i64>load<i8>(w2);
+      d += v * <i64>load<i8>(w3);
+      v = load<i64>(words, 8);
+      a += v * <i64>load<i8>(w, 1);
+      b += v * <i64>load<i8>(w1, 1);
+      c += v * <i64>load<i8>(w2, 1);
+      d += v * <i64>load<i8>(w3, 1);
+      v = load<i64>(words, 16);
+      a += v * <i64>load<i8>(w, 2);
+      b += v * <i64>load<i8>(w1, 2);
+      c += v * <i64>load<i8>(w2, 2);
+      d += v * <i64>load<i8>(w3, 2);
+      v = load<i64>(words, 24);
+      a += v * <i64>load<i8>(w, 3);
+      b += v * <i64>load<i8>(w1, 3);
+      c += v * <i64>load<i8>(w2, 3);
+      d += v * <i64>load<i8>(w3, 3);
+      v = load<i64>(words, 32);
+      a += v * <i64>load<i8>(w, 4);
+      b += v * <i64>load<i8>(w1, 4);
+      c += v * <i64>load<i8>(w2, 4);
+      d += v * <i64>load<i8>(w3, 4);
+      v = load<i64>(words, 40);
+      a += v * <i64>load<i8>(w, 5);
+      b += v * <i64>load<i8>(w1, 5);
+      c += v * <i64>load<i8>(w2, 5);
+      d += v * <i64>load<i8>(w3, 5);
+      v = load<i64>(words, 48);
+      a += v * <i64>load<i8>(w, 6);
+      b += v * <i64>load<i8>(w1, 6);
+      c += v * <i64>load<i8>(w2, 6);
+      d += v * <i64>load<i8>(w3, 6);
+      v = load<i64>(words, 56);
+      a += v * <i64>load<i8>(w, 7);
+      b += v * <i64>load<i8>(w1, 7);
+      c += v * <i64>load<i8>(w2, 7);
+      d += v * <i64>load<i8>(w3, 7);
+      words += 64;
+      w += 8;
+      w1 += 8;
+      w2 += 8;
+      w3 += 8;
+    }
+    for (const end = words + ((run & 7) << 3); words < end; words += 8) {
+      v = load<i64>(words);
+      a += v * <i64>load<i8>(w);
+      b += v * <i64>load<i8>(w1);
+      c += v * <i64>load<i8>(w2);
+      d += v * <i64>load<i8>(w3);
+      ++w;
+      ++w1;
+      ++w2;
+      ++w3;
+    }
+    a0 += lane(a);
+    a = next(a);
+    a1 += lane(a);
+    a2 += <i32>next(a);
+    b0 += lane(b);
+    b = next(b);
+    b1 += lane(b);
+    b2 += <i32>next(b);
+    c0 += lane(c);
+    c = next(c);
+    c1 += lane(c);
+    c2 += <i32>next(c);
+    d0 += lane(d);
+    d = next(d);
+    d1 += lane(d);
+    d2 += <i32>next(d);
+  }
+  store<i32>(sums, a0);
+  store<i32>(sums, b0, 4);
+  store<i32>(sums, c0, 8);
+  store<i32>(sums, d0, 12);
+  store<i32>(sums, a1, 16);
+  store<i32>(sums, b1, 20);
+  store<i32>(sums, c1, 24);
+  store<i32>(sums, d1, 28);
+  store<i32>(sums, a2, 32);
+  store<i32>(sums, b2, 36);
+  store<i32>(sums, c2, 40);
+  store<i32>(sums, d2, 44);
 }
 
 /** Writes the sum of element `element`, which also decides its draw; its output's channel 0 is element `first`. */
@@ -69,186 +234,4 @@ export function put(quant: usize, y: usize, first: i32, element: i32, sum: i32):
   const zero = load<i32>(quant, QUANT_OUTPUT_ZERO);
   const value = requantizeValue(sum, m, s, r, zero, load<i32>(quant, QUANT_LO), load<i32>(quant, QUANT_HI));
   store<i8>(y + <usize>element, value);
-}
-
-/** One output: the patch of n bytes at x against the kernel at w. */
-export function block1x1(
-  x: usize,
-  w: usize,
-  n: usize,
-  quant: usize,
-  bias: usize,
-  y: usize,
-  first: i32,
-  o: i32,
-): void {
-  let sum = start(quant, bias, o, w, n);
-  for (const end = x + n; x < end; ++x, ++w) sum += load<i8>(x) * load<i8>(w);
-  put(quant, y, first, first + o, sum);
-}
-
-/** One output of four channels: the patch of n bytes at x against the kernels at w, w + n, w + 2n and w + 3n. */
-export function block1x4(
-  x: usize,
-  w: usize,
-  n: usize,
-  quant: usize,
-  bias: usize,
-  y: usize,
-  first: i32,
-  o: i32,
-): void {
-  let w1 = w + n;
-  let w2 = w1 + n;
-  let w3 = w2 + n;
-  let a = start(quant, bias, o, w, n);
-  let b = start(quant, bias, o + 1, w1, n);
-  let c = start(quant, bias, o + 2, w2, n);
-  let d = start(quant, bias, o + 3, w3, n);
-  let v: i32;
-  for (const pairs = x + (n & ~1); x < pairs; ) {
-    v = load<i8>(x);
-    a += v * load<i8>(w);
-    b += v * load<i8>(w1);
-    c += v * load<i8>(w2);
-    d += v * load<i8>(w3);
-    v = load<i8>(x, 1);
-    a += v * load<i8>(w, 1);
-    b += v * load<i8>(w1, 1);
-    c += v * load<i8>(w2, 1);
-    d += v * load<i8>(w3, 1);
-    x += 2;
-    w += 2;
-    w1 += 2;
-    w2 += 2;
-    w3 += 2;
-  }
-  if (n & 1) {
-    v = load<i8>(x);
-    a += v * load<i8>(w);
-    b += v * load<i8>(w1);
-    c += v * load<i8>(w2);
-    d += v * load<i8>(w3);
-  }
-  const element = first + o;
-  put(quant, y, first, element, a);
-  put(quant, y, first, element + 1, b);
-  put(quant, y, first, element + 2, c);
-  put(quant, y, first, element + 3, d);
-}
-
-/**
- * Three outputs of four channels: the patches of n bytes at x, x + n and x + 2n against the kernels at w, w + n, w + 2n
- * and w + 3n; outputs lie `channels` elements apart.
- */
-export function block3x4(
-  x: usize,
-  w: usize,
-  n: usize,
-  quant: usize,
-  bias: usize,
-  y: usize,
-  first: i32,
-  o: i32,
-  channels: i32,
-): void {
-  let w1 = w + n;
-  let w2 = w1 + n;
-  let w3 = w2 + n;
-  let x1 = x + n;
-  let x2 = x1 + n;
-  let a0 = start(quant, bias, o, w, n);
-  let b0 = start(quant, bias, o + 1, w1, n);
-  let c0 = start(quant, bias, o + 2, w2, n);
-  let d0 = start(quant, bias, o + 3, w3, n);
-  let a1 = a0;
-  let a2 = a0;
-  let b1 = b0;
-  let b2 = b0;
-  let c1 = c0;
-  let c2 = c0;
-  let d1 = d0;
-  let d2 = d0;
-  for (let left = n; left; ) {
-    const run = min(left, LANE_PRODUCTS);
-    left -= run;
-    let a: i64 = 0;
-    let b: i64 = 0;
-    let c: i64 = 0;
-    let d: i64 = 0;
-    let v: i64;
-    const end = x + run;
-    for (const fours = x + (run & ~3); x < fours; ) {
-      v = pack(load<i8>(x), load<i8>(x1), load<i8>(x2));
-      a += v * <i64>load<i8>(w);
-      b += v * <i64>load<i8>(w1);
-      c += v * <i64>load<i8>(w2);
-      d += v * <i64>load<i8>(w3);
-      v = pack(load<i8>(x, 1), load<i8>(x1, 1), load<i8>(x2, 1));
-      a += v * <i64>load<i8>(w, 1);
-      b += v * <i64>load<i8>(w1, 1);
-      c += v * <i64>load<i8>(w2, 1);
-      d += v * <i64>load<i8>(w3, 1);
-      v = pack(load<i8>(x, 2), load<i8>(x1, 2), load<i8>(x2, 2));
-      a += v * <i64>load<i8>(w, 2);
-      b += v * <i64>load<i8>(w1, 2);
-      c += v * <i64>load<i8>(w2, 2);
-      d += v * <i64>load<i8>(w3, 2);
-      v = pack(load<i8>(x, 3), load<i8>(x1, 3), load<i8>(x2, 3));
-      a += v * <i64>load<i8>(w, 3);
-      b += v * <i64>load<i8>(w1, 3);
-      c += v * <i64>load<i8>(w2, 3);
-      d += v * <i64>load<i8>(w3, 3);
-      x += 4;
-      x1 += 4;
-      x2 += 4;
-      w += 4;
-      w1 += 4;
-      w2 += 4;
-      w3 += 4;
-    }
-    while (x < end) {
-      v = pack(load<i8>(x), load<i8>(x1), load<i8>(x2));
-      a += v * <i64>load<i8>(w);
-      b += v * <i64>load<i8>(w1);
-      c += v * <i64>load<i8>(w2);
-      d += v * <i64>load<i8>(w3);
-      ++x;
-      ++x1;
-      ++x2;
-      ++w;
-      ++w1;
-      ++w2;
-      ++w3;
-    }
-    a0 += lane0(a);
-    a1 += lane1(a);
-    a2 += lane2(a);
-    b0 += lane0(b);
-    b1 += lane1(b);
-    b2 += lane2(b);
-    c0 += lane0(c);
-    c1 += lane1(c);
-    c2 += lane2(c);
-    d0 += lane0(d);
-    d1 += lane1(d);
-    d2 += lane2(d);
-  }
-  let element = first + o;
-  for (let position = 0; position < 3; ++position) {
-    put(quant, y, first, element, a0);
-    put(quant, y, first, element + 1, b0);
-    put(quant, y, first, element + 2, c0);
-    put(quant, y, first, element + 3, d0);
-    first += channels;
-    element += channels;
-    a0 = a1;
-    a1 = a2;
-    b0 = b1;
-    b1 = b2;
-    c0 = c1;
-    c1 = c2;
-    d0 = d1;
-    d1 = d2;
-  }
 }

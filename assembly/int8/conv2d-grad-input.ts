@@ -17,6 +17,7 @@ import {
   CONV_Y1,
   SCRATCH_DATA,
   SCRATCH_SIZE,
+  scratchNeed,
   TENSOR_C,
   TENSOR_H,
   TENSOR_PITCH,
@@ -128,7 +129,7 @@ export function checkArguments(
     <i64>(load<i32>(conv, CONV_KERNEL_H) * load<i32>(conv, CONV_KERNEL_W)) *
       (channels / load<i32>(conv, CONV_GROUPS)),
   );
-  check.scratchSize(FN, scratch, kernelBytes << 2);
+  check.scratchSize(FN, scratch, scratchNeed(kernelBytes));
   const eBytes = check.tensorBytes(eT, 1);
   const wBytes = <u64>(kernelBytes * channels);
   const dxBytes = check.tensorBytes(dxT, 4);

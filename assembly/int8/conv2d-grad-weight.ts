@@ -17,6 +17,7 @@ import {
   QUANT_INPUT_ZERO,
   SCRATCH_DATA,
   SCRATCH_SIZE,
+  scratchNeed,
   TENSOR_C,
   TENSOR_PITCH,
 } from "./structs";
@@ -148,7 +149,7 @@ export function checkArguments(
   );
   check.zeroPoints(FN, quant);
   const kernelSize = check.kernelSize(conv, xT);
-  check.scratchSize(FN, scratch, kernelSize << 2);
+  check.scratchSize(FN, scratch, scratchNeed(kernelSize));
   const xBytes = check.tensorBytes(xT, 1);
   const eBytes = check.tensorBytes(eT, 1);
   const dwBytes = (<u64>(kernelSize * (c1 - c0))) << 2;

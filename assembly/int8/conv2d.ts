@@ -1,7 +1,8 @@
 // Intrinsic 1: 2-D convolution, INT8 × INT8 → INT32 → INT8 (or INT32 accumulators). Dense layers are 1×1
 // convolutions over a [1, 1, K] tensor; depthwise ones have groups = channels.
 import * as check from "./check";
-import { block1x1, block1x4, block3x4 } from "./conv2d-block";
+import { block, CHANNELS, pack, POSITIONS, put, SUMS_BYTES } from "./conv2d-block";
+import { nearest } from "./requantize-value";
 import {
   CONV_DILATION_H,
   CONV_DILATION_W,
@@ -16,10 +17,17 @@ import {
   CONV_X1,
   CONV_Y0,
   CONV_Y1,
+  QUANT_CHANNELS,
+  QUANT_HI,
   QUANT_INPUT_ZERO,
+  QUANT_LO,
   QUANT_MULTIPLIER,
+  QUANT_OUTPUT_ZERO,
+  QUANT_ROUNDING,
+  QUANT_SHIFT,
   SCRATCH_DATA,
   SCRATCH_SIZE,
+  scratchNeed,
   TENSOR_C,
   TENSOR_PITCH,
   TENSOR_W,
@@ -27,10 +35,6 @@ import {
 import { Taps } from "./taps";
 
 const FN: i32 = 1;
-
-/** Neighbouring outputs, and channels of each, that block3x4 makes at once. */
-const OUTPUTS: i32 = 3;
-const CHANNELS: i32 = 4;
 
 /**
  * The n bytes under output (oy, ox) that one group of channels sees, in the kernel's own order [kernelH, kernelW,
@@ -41,13 +45,13 @@ function gather(
   xT: usize,
   x: usize,
   zero: i32,
-  rows: i32,
   oy: i32,
   ox: i32,
   group: i32,
   n: usize,
   to: usize,
 ): void {
+  const rows = Taps.vertical(conv, xT, oy);
   const columns = Taps.horizontal(conv, xT, ox);
   const kx0 = Taps.first(columns);
   const taps = Taps.end(columns) - kx0;
@@ -83,7 +87,7 @@ function gather(
 /**
  * y = requantise(Σ w·(x − inputZero) + bias) over the output window; padding is the input zero point, so it adds nothing.
  *
- * @param scratch 4·kernelH·kernelW·c/groups bytes: the patches under three outputs here, under two in native code
+ * @param scratch scratchNeed(kernelH·kernelW·c/groups) bytes
  * @param conv kernel, stride, dilation, padding, groups, output window
  * @param quant zero points, range, multipliers; multiplier = 0 asks for int32 accumulators in y
  * @param xT, x int8 [h, w, c] in [−128, 127]
@@ -111,39 +115,71 @@ export function conv2d(
   const groups = load<i32>(conv, CONV_GROUPS);
   const channelsPerGroup = channels / groups;
   const n = <usize>check.kernelSize(conv, xT);
-  const zero = load<i32>(quant, QUANT_INPUT_ZERO);
-  const patches = <usize>load<i32>(scratch, SCRATCH_DATA);
-  const yPitch = load<i32>(yT, TENSOR_PITCH);
+  const inputZero = load<i32>(quant, QUANT_INPUT_ZERO);
+  const sums = <usize>load<i32>(scratch, SCRATCH_DATA);
+  const words = sums + SUMS_BYTES;
+  const patches = words + (n << 3);
   const width = load<i32>(yT, TENSOR_W);
+  const x0 = load<i32>(conv, CONV_X0);
   const x1 = load<i32>(conv, CONV_X1);
-  const y1 = load<i32>(conv, CONV_Y1);
+
+  // one multiplier and no draws: the common case
+  const multiplier = <usize>load<i32>(quant, QUANT_MULTIPLIER);
+  const alike = multiplier && load<i32>(quant, QUANT_CHANNELS) == 1 && !load<i32>(quant, QUANT_ROUNDING);
+  const m = alike ? <i64>load<i32>(multiplier) : 0;
+  const s = alike ? <i64>load<i32>(<usize>load<i32>(quant, QUANT_SHIFT)) : 1;
+  const r = nearest(<i32>s);
+  const zero = <i64>load<i32>(quant, QUANT_OUTPUT_ZERO);
+  const lo = <i64>load<i32>(quant, QUANT_LO);
+  const hi = <i64>load<i32>(quant, QUANT_HI);
+  const span = hi - lo;
 
   // with gaps between the rows, the place of an element is ahead of its index
-  const gap = (<usize>(yPitch - width * channels)) << (load<i32>(quant, QUANT_MULTIPLIER) ? 0 : 2);
-  for (let oy = load<i32>(conv, CONV_Y0); oy < y1; ++oy) {
-    const rows = Taps.vertical(conv, xT, oy);
-    const row = y + <usize>oy * gap;
-    for (let ox = load<i32>(conv, CONV_X0); ox < x1; ox += OUTPUTS) {
-      const outputs = min(OUTPUTS, x1 - ox);
-      const first = (oy * width + ox) * channels;
-      for (let group = 0, o = 0; group < groups; ++group) {
-        const end = o + channelsPerGroup;
-        for (let i = 0, patch = patches; i < outputs; ++i, patch += n) {
-          gather(conv, xT, x, zero, rows, oy, ox + i, group, n, patch);
+  const gap = (<usize>(load<i32>(yT, TENSOR_PITCH) - width * channels)) << (multiplier ? 0 : 2);
+  // positions go in threes, across the ends of rows
+  let left = (load<i32>(conv, CONV_Y1) - load<i32>(conv, CONV_Y0)) * (x1 - x0);
+  let oy = load<i32>(conv, CONV_Y0);
+  let ox = x0;
+  for (; left > 0; left -= POSITIONS) {
+    const positions = min(POSITIONS, left);
+    const row = oy;
+    const column = ox;
+    for (let group = 0, o = 0; group < groups; ++group) {
+      oy = row;
+      ox = column;
+      for (let i = 0, patch = patches; i < positions; ++i, patch += n) {
+        gather(conv, xT, x, inputZero, oy, ox, group, n, patch);
+        if (++ox == x1) {
+          ox = x0;
+          ++oy;
         }
-        while (o < end) {
-          const kernels = w + <usize>o * n;
-          const made = o <= end - CHANNELS ? CHANNELS : 1;
-          if (made == CHANNELS && outputs == OUTPUTS) {
-            block3x4(patches, kernels, n, quant, bias, row, first, o, channels);
-          } else {
-            for (let i = 0, patch = patches, at = first; i < outputs; ++i, patch += n, at += channels) {
-              if (made == CHANNELS) block1x4(patch, kernels, n, quant, bias, row, at, o);
-              else block1x1(patch, kernels, n, quant, bias, row, at, o);
+      }
+      pack(patches, n, positions, inputZero, words);
+      for (const end = o + channelsPerGroup; o < end; ) {
+        const made = min(CHANNELS, end - o);
+        block(words, w + <usize>o * n, n, inputZero, bias ? bias + ((<usize>o) << 2) : 0, made, sums);
+        let py = row;
+        let px = column;
+        for (let i = 0, sum = sums; i < positions; ++i, sum += 4 * CHANNELS) {
+          const first = (py * width + px) * channels;
+          const rowY = y + <usize>py * gap;
+          const end = sum + ((<usize>made) << 2);
+          if (alike) {
+            for (let at = sum, to = rowY + <usize>(first + o); at < end; at += 4, ++to) {
+              let value = ((<i64>load<i32>(at) * m + r) >> s) + zero;
+              if (<u64>(value - lo) > <u64>span) value = value < lo ? lo : hi;
+              store<i8>(to, value);
             }
+          } else {
+            for (let at = sum, i = first + o; at < end; at += 4, ++i)
+              put(quant, rowY, first, i, load<i32>(at));
           }
-          o += made;
+          if (++px == x1) {
+            px = x0;
+            ++py;
+          }
         }
+        o += made;
       }
     }
   }
@@ -176,7 +212,7 @@ export function checkArguments(
   const channels = load<i32>(yT, TENSOR_C);
   const multiplier = <usize>load<i32>(quant, QUANT_MULTIPLIER);
   if (multiplier) check.requantisation(FN, quant, channels, -128, 127);
-  check.scratchSize(FN, scratch, kernelBytes << 2);
+  check.scratchSize(FN, scratch, scratchNeed(kernelBytes));
   const xBytes = check.tensorBytes(xT, 1);
   const wBytes = <u64>(kernelBytes * channels);
   const biasBytes = bias ? (<u64>channels) << 2 : 0;

@@ -39,6 +39,14 @@ export const SCRATCH_BYTES: i32 = 12;
 export const SCRATCH_DATA: usize = 4;
 export const SCRATCH_SIZE: usize = 8;
 
+/**
+ * Bytes of scratch that intrinsics 1–3 ask for with n = kernelH·kernelW·c/groups weights per output channel: 8·n for packed
+ * patches, 3·n for what they are made of, and the int32 sums of three outputs of four channels.
+ */
+export function scratchNeed(n: i64): i64 {
+  return 11 * n + 48;
+}
+
 /** Elements of a [h, w, c] tensor. */
 export function elements(t: usize): i32 {
   return load<i32>(t, TENSOR_H) * load<i32>(t, TENSOR_W) * load<i32>(t, TENSOR_C);

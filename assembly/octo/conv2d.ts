@@ -6,7 +6,7 @@ import { MAX_DIM } from "../int8/check";
 import * as int8 from "../int8/intrinsics";
 import { BIAS_MAX } from "../int8/requantize32";
 import { MASTER_MAX } from "../int8/sgd-update";
-import { QUANT_LO, QUANT_MULTIPLIER, TENSOR_BYTES, tensorOf } from "../int8/structs";
+import { QUANT_LO, QUANT_MULTIPLIER, scratchNeed, TENSOR_BYTES, tensorOf } from "../int8/structs";
 import * as back from "./backward";
 import * as checkpoint from "./checkpoint";
 import { CONV2D, create, DENSE, Layer, NONE } from "./layer";
@@ -58,7 +58,7 @@ export class Conv2d extends Window {
     this.state = checkpoint.reserve(<i32>this.biases + (c << 2));
     this.weights = allocate(count);
     this.offsets = allocate(c << 2);
-    work.needScratch(fanIn << 2);
+    work.needScratch(<i32>scratchNeed(fanIn));
     work.needGradients(max(fanIn + c, back.first ? size : 0));
     back.join(this);
   }

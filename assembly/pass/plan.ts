@@ -4,6 +4,7 @@ import { allocate, used } from "../device/arena";
 import { memoryLimit } from "../device/config";
 import { NET_TOO_LARGE } from "../device/errors";
 import { fail } from "../device/host";
+import { scratchNeed } from "../int8/structs";
 import * as execute from "./execute";
 import * as rectangles from "./rectangles";
 import { Network } from "./network";
@@ -75,7 +76,7 @@ function bytes(net: Network): i32 {
 }
 
 function kernelBytes(stage: Stage): i32 {
-  return (stage.kernelH * stage.kernelW * (stage.previous.c / stage.groups)) << 2;
+  return <i32>scratchNeed(stage.kernelH * stage.kernelW * (stage.previous.c / stage.groups));
 }
 
 /**

@@ -6,6 +6,7 @@ import { draw, drawKey } from "octomote/assembly/int8/rng";
 import {
   CONV_BYTES, CONV_DILATION_H, CONV_GROUPS, CONV_KERNEL_H, CONV_STRIDE_H, CONV_X1, CONV_Y1, QUANT_BYTES, QUANT_CHANNELS,
   QUANT_HI, QUANT_KEY, QUANT_LO, QUANT_MULTIPLIER, QUANT_ROUNDING, QUANT_SHIFT, SCRATCH_BYTES, SCRATCH_DATA, SCRATCH_SIZE,
+  scratchNeed,
   TENSOR_BYTES, tensorOf,
 } from "octomote/assembly/int8/structs";
 
@@ -75,8 +76,8 @@ for (let i = 0; i < CONVOLUTIONS; ++i) {
   tensors[3 * i + 2] = windowOf(kernel, 1, out);
 }
 store<i32>(scratch, SCRATCH_BYTES);
-store<i32>(scratch, <i32>allocate(4 * 256), SCRATCH_DATA);
-store<i32>(scratch, 4 * 256, SCRATCH_SIZE);
+store<i32>(scratch, <i32>allocate(11 * 256 + 48), SCRATCH_DATA);
+store<i32>(scratch, <i32>scratchNeed(256), SCRATCH_SIZE);
 store<i32>(quant, QUANT_BYTES);
 store<i32>(quant, 1, QUANT_CHANNELS);
 store<i32>(quant, <i32>quant + QUANT_BYTES + 4, QUANT_SHIFT);

@@ -6,7 +6,7 @@ import { depthwiseConv2d } from "octomote/assembly/int8/intrinsics-residual";
 import { draw, drawKey } from "octomote/assembly/int8/rng";
 import {
   CONV_BYTES, CONV_DILATION_H, CONV_GROUPS, CONV_KERNEL_H, CONV_STRIDE_H, CONV_X1, CONV_Y1, QUANT_BYTES, QUANT_CHANNELS,
-  QUANT_HI, QUANT_LO, QUANT_MULTIPLIER, QUANT_SHIFT, SCRATCH_BYTES, SCRATCH_DATA, SCRATCH_SIZE, TENSOR_BYTES, tensorOf,
+  QUANT_HI, QUANT_LO, QUANT_MULTIPLIER, QUANT_SHIFT, SCRATCH_BYTES, SCRATCH_DATA, SCRATCH_SIZE, scratchNeed, TENSOR_BYTES, tensorOf,
 } from "octomote/assembly/int8/structs";
 
 /** Input height and width, channels, filters, kernel, groups. */
@@ -70,8 +70,8 @@ for (let i = 0; i < LAYERS; ++i) {
   store<usize>(layer, w + <usize>(kernel * kernel * (channels / groups) * filters), 12);
 }
 store<i32>(scratch, SCRATCH_BYTES);
-store<i32>(scratch, <i32>allocate(4 * PATCH), SCRATCH_DATA);
-store<i32>(scratch, 4 * PATCH, SCRATCH_SIZE);
+store<i32>(scratch, <i32>allocate(11 * PATCH + 48), SCRATCH_DATA);
+store<i32>(scratch, <i32>scratchNeed(PATCH), SCRATCH_SIZE);
 // one multiplier for all channels, rounding to nearest
 store<i32>(quant, QUANT_BYTES);
 store<i32>(quant, -127, QUANT_LO);

@@ -46,7 +46,7 @@ export const MODULE_ERRORS: readonly ErrorEntry[] = [
     code: 6,
     name: "scratch-small",
     message: "the scratch memory is too small",
-    advice: "Reserve 4 · kernelH · kernelW · c / groups bytes in init.",
+    advice: "Reserve 11 · kernelH · kernelW · c / groups + 48 bytes in init.",
     where: "intrinsic",
     got: "bytes",
     want: "least",

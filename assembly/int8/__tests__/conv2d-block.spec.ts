@@ -1,6 +1,7 @@
 // Blocks of outputs, whose sums share 64-bit words, against the definition: patches shorter and longer than what a lane
 // takes, rows and channels that blocks don't divide, and the bytes that fill a lane fastest.
 import { conv2d } from "../conv2d";
+import { scratchNeed } from "../structs";
 import {
   bytes,
   conv,
@@ -34,7 +35,7 @@ function wrong(outputs: i32, n: i32, channels: i32, zero: i32): i32 {
   const window = conv([1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, 0, 1, 0, outputs]);
   const xT = tensor(1, outputs, n, 0);
   const yT = tensor(1, outputs, channels, 0);
-  const work = scratch(n << 2);
+  const work = scratch(<i32>scratchNeed(n));
   const y = bytes(outputs * channels);
   const wide = bytes((outputs * channels) << 2);
   conv2d(work, window, q, xT, x, w, bias, yT, y);

@@ -6,6 +6,7 @@ import { depthwiseConv2d, depthwiseConv2dGradInput, depthwiseConv2dGradWeight } 
 import * as dispatch from "../conv2d-dispatch";
 import { conv2dGradInput } from "../conv2d-grad-input";
 import { conv2dGradWeight } from "../conv2d-grad-weight";
+import { scratchNeed } from "../structs";
 import * as g from "./convolution";
 import {
   bytes,
@@ -76,7 +77,7 @@ describe("depthwise conv2d (1)", () => {
       const one = copyOf(g.window, 64);
       store<i32>(one, 1, 44);
       const want = bytes(span(g.yT));
-      conv2d(scratch((area * g.cIn) << 2), one, q, g.xT, g.x, dense, 0, g.yT, want);
+      conv2d(scratch(<i32>scratchNeed(area * g.cIn)), one, q, g.xT, g.x, dense, 0, g.yT, want);
       if (!same(want, got, span(g.yT))) throw new Error(`case ${n}`);
     }
   });

@@ -5,6 +5,7 @@ import { conv2dGradWeight } from "../conv2d-grad-weight";
 import { conv2dLearn } from "../conv2d-learn";
 import { sgdUpdate32 } from "../requantize32";
 import { sgdUpdate } from "../sgd-update";
+import { scratchNeed } from "../structs";
 import { cOut, fanIn, xT, yT, x, w, e, window, work, make } from "./convolution";
 import {
   bytes,
@@ -127,7 +128,7 @@ describe("what does not fit is named", () => {
     expect(failure()).toBe(errorOf(ACCUMULATOR, 1));
     expect(() => {
       conv2d(
-        scratch((fanIn << 2) - 4),
+        scratch(<i32>scratchNeed(fanIn) - 1),
         window,
         quant(1 << 30, 31, -127, 127),
         xT,

@@ -1,4 +1,5 @@
 // A random convolution for the specs, and its definition.
+import { scratchNeed } from "../structs";
 import { conv, index, random, randomBytes, scratch, seed, span, tensor } from "./support";
 
 /** A random convolution; one at a time. */
@@ -59,7 +60,7 @@ export function make(n: i32, depthwise: bool = false): void {
   w = randomBytes(fanIn * cOut, -127, 127);
   e = randomBytes(span(yT), -127, 127);
   window = conv([kh, kw, sh, sw, dh, dw, top, left, bottom, right, groups, y0, y1, x0, x1]);
-  work = scratch(fanIn << 2);
+  work = scratch(<i32>scratchNeed(fanIn));
 }
 
 /** Whether tap (ky, kx) of output (oy, ox) lies inside the input. */

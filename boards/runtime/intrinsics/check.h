@@ -95,6 +95,9 @@ void checkInt8(Check *check, int32_t zero);
 /** Everything that requantisation to [min, max] needs; `channels` are those of the output. */
 void checkRequantisation(Check *check, uint32_t quant, int32_t channels, int32_t min, int32_t max);
 
+/** Bytes of scratch that intrinsics 1–3 ask for with n weights per output channel; native code needs 4·n of them. */
+static inline int64_t scratchNeed(int64_t n) { return 11 * n + 48; }
+
 /** The caller's scratch holds `need` bytes. */
 void checkScratchSize(Check *check, uint32_t scratch, int64_t need);
 

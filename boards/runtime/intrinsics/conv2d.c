@@ -57,7 +57,7 @@ static Error checkArguments(const Linear *memory, uint32_t scratch, uint32_t con
   int32_t channels = checkedField(&check, yT + TENSOR_C);
   bool quantised = checkedField(&check, quant + QUANT_MULTIPLIER) != 0;
   if (quantised) checkRequantisation(&check, quant, channels, -128, 127);
-  checkScratchSize(&check, scratch, kernel * 4);
+  checkScratchSize(&check, scratch, scratchNeed(kernel));
   uint64_t xBytes = tensorBytes(&check, xT, 1);
   uint64_t wBytes = (uint64_t)kernel * (uint64_t)channels;
   uint64_t biasBytes = bias != 0 ? (uint64_t)channels * 4 : 0;

@@ -140,7 +140,7 @@ static Error checkArguments(const Linear *memory, uint32_t scratch, uint32_t con
     int64_t area = loadI32(memory, conv + CONV_KERNEL_H) * loadI32(memory, conv + CONV_KERNEL_W);
     checkProducts(&check, area * (channels / loadI32(memory, conv + CONV_GROUPS)));
   }
-  checkScratchSize(&check, scratch, kernel * 4);
+  checkScratchSize(&check, scratch, scratchNeed(kernel));
   uint64_t eBytes = tensorBytes(&check, eT, 1);
   uint64_t wBytes = (uint64_t)kernel * (uint64_t)channels;
   uint64_t dxBytes = tensorBytes(&check, dxT, 4);

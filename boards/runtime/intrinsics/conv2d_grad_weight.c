@@ -100,7 +100,7 @@ static Error checkArguments(const Linear *memory, uint32_t scratch, uint32_t con
   checkProducts(&check, rows * columns);
   checkZeroPoints(&check, quant);
   int64_t kernel = kernelSize(&check, conv, xT);
-  checkScratchSize(&check, scratch, kernel * 4);
+  checkScratchSize(&check, scratch, scratchNeed(kernel));
   uint64_t xBytes = tensorBytes(&check, xT, 1);
   uint64_t eBytes = tensorBytes(&check, eT, 1);
   uint64_t count = check.error == OM_OK ? (uint64_t)(c1 - c0) : 0;

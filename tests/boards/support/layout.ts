@@ -190,7 +190,7 @@ export function quant(
 /** Scratch lies outside the memory that is compared: what is left in it is nobody's business. */
 const SCRATCH = 32768;
 export const scratch = (m: Layout, dice: Dice, kernel: number) =>
-  m.struct(SCRATCH, 4 * kernel + dice.of(0, 0, 4));
+  m.struct(SCRATCH, 11 * kernel + 48 + dice.of(0, 0, 4));
 
 export const wide = (dice: Dice, n: number) =>
   Array.from({ length: n }, () =>
