@@ -14,3 +14,4 @@ export { Counters } from "./pass/counters";
 export { Network } from "./pass/network";
 export { PassOptions, policy } from "./pass/options";
 export { Pass } from "./pass/pass";
+export { openPreview, publishPreview } from "./pass/preview";

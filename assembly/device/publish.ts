@@ -21,6 +21,8 @@ export namespace publish {
   export const HARMFUL: i32 = 36 | (1 << 16);
   export const NOISE: i32 = 37 | (1 << 16);
   export const DENSE_FRAMES: i32 = 38;
+  /** Cells in which a camera sees something. */
+  export const OCCUPIED: i32 = 39;
 
   /** Starts a state record. */
   export function begin(): void {

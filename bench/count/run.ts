@@ -39,17 +39,27 @@ export interface BenchRun {
   memory: GuestMemory;
 }
 
+export interface BenchOptions {
+  /** What the sensor plays: a sample file's bytes; default: drawn glyphs. */
+  samples?: Uint8Array;
+  /** Seconds after which a guest counts as hanging. */
+  timeout?: number;
+}
+
+const drawnSamples = async (): Promise<Uint8Array> =>
+  encodeSamples(await loadDataset("generated", { limit: SAMPLES, seed: SEED }), { test: 0 });
+
 /**
  * Calls `bench(0)` … `bench(benchCount() − 1)` of a module, each one a region; a module without these exports takes one
  * warm-up step and one that is counted.
  */
-export async function runBench(modulePath: string): Promise<BenchRun> {
+export async function runBench(modulePath: string, options: BenchOptions = {}): Promise<BenchRun> {
   const firmware = await buildFirmware(BOARD, { bench: true });
   const module = await readFile(modulePath);
   const image = encodeBootImage({
     id: "bench",
     module,
-    samples: encodeSamples(await loadDataset("generated", { limit: SAMPLES, seed: SEED }), { test: 0 }),
+    samples: options.samples ?? (await drawnSamples()),
     autostart: { seed: SEED },
   });
   const folder = await mkdtemp(join(tmpdir(), "octomote-bench-"));
@@ -59,6 +69,7 @@ export async function runBench(modulePath: string): Promise<BenchRun> {
     const board = await readEmulatedBoard(BOARD);
     const { regions, console } = await countRegions({
       arguments: emulatorArgs(board, { serial: "null", firmware: firmware.path, boot }),
+      ...(options.timeout !== undefined && { timeout: options.timeout }),
     });
     return { regions, memory: readMemory(console, await flashOf()) };
   } finally {

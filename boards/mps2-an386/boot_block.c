@@ -32,6 +32,12 @@ bool bootBlockRead(BootBlock *block) {
   block->moduleBytes = raw.moduleBytes;
   block->samples = at(raw.samples, raw.samplesBytes);
   block->samplesBytes = raw.samplesBytes;
+  uint32_t end = raw.samples + raw.samplesBytes;
+  if (raw.module + raw.moduleBytes > end) end = raw.module + raw.moduleBytes;
+  end = end < sizeof raw ? sizeof raw : end;
+  end = end > BYTES - 16 ? BYTES : (end + 15) & ~15u;
+  block->rest = (uint8_t *)(uintptr_t)(BASE + end);
+  block->restBytes = BYTES - end;
   block->autostart = (raw.flags & 1) != 0;
   block->seed = raw.seed;
   return true;

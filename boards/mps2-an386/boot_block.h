@@ -11,6 +11,8 @@ typedef struct BootBlock {
   uint32_t moduleBytes, samplesBytes;
   bool autostart;
   uint32_t seed;
+  uint8_t *rest; // what external RAM has left behind both
+  uint32_t restBytes;
 } BootBlock;
 
 /** Reads the boot block; false if there is none, or if it points outside external RAM. */

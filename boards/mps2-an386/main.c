@@ -45,6 +45,7 @@ int main(void) {
                   .autostart = block.autostart,
                   .seed = block.seed,
                   .bootNumber = cpuBootNumber(),
+                  .maxStepsPerSecond = samples.perSecond,
                   .read = uartRead,
                   .write = uartWrite,
                   .millis = cpuMillis,

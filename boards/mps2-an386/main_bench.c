@@ -2,17 +2,19 @@
 // for each i below `benchCount()`, each between the markers that an emulator plugin counts between, and tells over
 // semihosting where RAM went. One line per fact: a name and a number.
 #include "abi.h"
+#include "abi_imports.h"
 #include "boot_block.h"
 #include "cpu.h"
 #include "pool.h"
 #include "samples.h"
 #include "semihosting.h"
 #include "uart.h"
+#include "wasm_scan.h"
 
 extern uint8_t __stack_start[], __stack_end[], __data_start[], __data_end[], __bss_start[], __bss_end[],
     __pool_start[], __pool_end[];
 
-enum { MODULE_STACK = 3584, WARM_UP_STEPS = 1 };
+enum { MODULE_STACK = 3584, WARM_UP_STEPS = 1, PAGE = 65536 };
 
 static void printNumber(const char *name, int64_t number) {
   char digits[24];
@@ -75,7 +77,16 @@ int main(void) {
   if (samplesOpen(&samples, block.samples, block.samplesBytes, &fault) != OM_OK) stop("samples", &fault);
   sensor = samplesSensor(&samples);
   host = (AbiHost){&sensor, publish, noLog, cpuMillis};
-  poolInit(__pool_start, (size_t)(__pool_end - __pool_start));
+  // A module for more RAM than there is (its memory has several pages) is counted all the same: how many instructions it
+  // takes does not depend on where its memory lies.
+  WasmScan scan;
+  bool large =
+      wasmScan(block.module, block.moduleBytes, abiImports, abiImportCount, &scan, &fault) == OM_OK &&
+      scan.memoryBytes > PAGE;
+  if (large)
+    poolInit(block.rest, block.restBytes);
+  else
+    poolInit(__pool_start, (size_t)(__pool_end - __pool_start));
   AbiConfig config = {.seed = block.seed, .params = 0};
   if (abiLoad(block.module, block.moduleBytes, MODULE_STACK, &host, &fault) != OM_OK) stop("load", &fault);
   if (abiStart(&config, &fault) != OM_OK) {

@@ -57,7 +57,7 @@ int main(int argc, char **argv) {
 
   File module, file;
   if (!fileMap(options.module, &module) || !fileMap(options.samples, &file)) return EXIT_INPUT;
-  Samples samples;
+  Samples samples = {0};
   Fault fault;
   if (options.samples != NULL && samplesOpen(&samples, file.data, file.bytes, &fault) != OM_OK) {
     fprintf(stderr, "octomote: %s: %s (got %u, want %u)\n", options.samples, fault.text, (unsigned)fault.got,
@@ -88,7 +88,8 @@ int main(int argc, char **argv) {
                  .autostart = options.autostart,
                  .seed = options.seed,
                  .bootNumber = bootNumber(),
-                 .maxStepsPerSecond = options.maxStepsPerSecond,
+                 .maxStepsPerSecond =
+                     options.maxStepsPerSecond != 0 ? options.maxStepsPerSecond : samples.perSecond,
                  .read = portRead,
                  .write = portWrite,
                  .millis = millis,

@@ -32,7 +32,7 @@ Error samplesOpen(Samples *samples, const uint8_t *file, size_t bytes, Fault *fa
   if ((uint64_t)count * stride + HEADER > bytes) {
     return refuse(fault, "fewer samples than its header says", (uint32_t)((bytes - HEADER) / stride), count);
   }
-  *samples = (Samples){file + HEADER, count, stride, 0, h, w, c};
+  *samples = (Samples){file + HEADER, count, stride, 0, h, w, c, u32At(file + 24)};
   return OM_OK;
 }
 

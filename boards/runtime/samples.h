@@ -9,6 +9,8 @@ typedef struct Samples {
   const uint8_t *first;
   uint32_t count, stride, position;
   uint32_t h, w, c;
+  /** The greatest rate at which they are meant to be played, per second; 0: as fast as it goes. */
+  uint32_t perSecond;
 } Samples;
 
 /** Reads the header; the file must stay where it is. Errors: no-sensor, with the reason as text. */

@@ -56,7 +56,9 @@ async function readSource(name: string, folder: string): Promise<string | null> 
 const TEXT = "module-text.wat";
 
 /** Where a module's text has floating point, which the firmware's wasm3 is built without; undefined: nowhere. */
-function findFloat(text: string): string | undefined {
+function findFloat(whole: string): string | undefined {
+  // bytes of data are escaped: \f3 and a 2 behind it are no type
+  const text = whole.replace(/^ \(data .*$/gm, "");
   const float = /\bf(32|64)\b/;
   if (!float.test(text)) return undefined;
   const inside = text
@@ -141,9 +143,11 @@ export async function buildModules(options: BuildModulesOptions = {}): Promise<B
 /** Builds the AssemblyScript twins for hosts that are not firmware; returns the path of `intrinsics.wasm`. */
 export async function buildIntrinsics(onProgress?: (message: string) => void): Promise<string> {
   const path = join(ROOT, "dist/intrinsics.wasm");
-  await cached(path, await sourceKey([], []), async () => {
+  // the memory is as large as that of the module that they work for
+  const memory = ["--importMemory", "--maximumMemory", "65536"];
+  const options = [...memory, "--runtime", "stub", "-O3", "--converge", "--noAssert"];
+  await cached(path, await sourceKey([], options), async () => {
     onProgress?.("compiling intrinsics");
-    const options = ["--importMemory", "--runtime", "stub", "-O3", "--converge", "--noAssert"];
     return asc([join(ROOT, "assembly/twins.ts")], path, options);
   });
   return path;

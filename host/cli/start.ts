@@ -7,6 +7,7 @@ import type { BridgeDevice } from "../bridge/device.ts";
 import { OctomoteError } from "../bridge/errors.ts";
 import type { DatasetName } from "../data/dataset.ts";
 import { MAX_DEVICES } from "./start/plan.ts";
+import { type FrameSize, frameSize } from "./start/source.ts";
 import type { View } from "./start/view.ts";
 import { type App, findApp } from "./support/apps.ts";
 import { Exit } from "./support/exit.ts";
@@ -41,6 +42,9 @@ interface StartOptions extends BrokerOptions {
   devices: number;
   data: DatasetName;
   images: number;
+  frames?: string;
+  frameSize: FrameSize;
+  fps: number;
   param?: [string, number][];
   host: string;
   port: number;
@@ -63,6 +67,9 @@ export const defineStart: DefineVerb = (program, finish) => {
         .default("fashion-mnist"),
     )
     .option("--images <n>", "training images to use, at most", whole(1, 60_000), 10_000)
+    .option("--frames <scene|file>", "what cameras see: a drawn scene, raw frames, or a video (with ffmpeg)")
+    .option("--frame-size <WxH>", "size of a camera's frame", frameSize, { width: 96, height: 72 })
+    .option("--fps <n>", "frames per second of cameras", whole(1, 1000), 10)
     .option("--param <name=value>", "a parameter of the app (repeatable)", repeated(param))
     .option("--port <n>", "port of the page and its WebSocket", port, 8080)
     .option("--mqtt-port <n>", "port of the embedded broker", port, 1883)
@@ -83,6 +90,8 @@ Examples:
   $ octomote start --seconds 60 --json result.json
   $ octomote start --broker mqtt://192.168.1.2 --user me
   $ octomote start --devices 5 --app my-sensor.ts --param lr=0.01
+  $ octomote start --app camera
+  $ octomote start --app camera --frames walk.mp4 --fps 25
 `,
     )
     .action(async (options: StartOptions) => finish(await start(options)));
@@ -135,7 +144,7 @@ async function run(app: App, options: StartOptions, screen: Screen, lifetime: Li
     mqtt: mqttOptions(services.brokerUrl, options),
     base: options.base,
     homeAssistant: options.homeAssistant,
-    facts: { version, dataset: prepared.dataset.name },
+    facts: { version, dataset: prepared.source.name },
   });
   const view = new View(screen, bridge, {
     verbose: options.verbose ?? false,
@@ -169,7 +178,7 @@ async function run(app: App, options: StartOptions, screen: Screen, lifetime: Li
   view.stop();
   if (options.json) {
     writeReport(options.json, {
-      dataset: prepared.dataset.name,
+      dataset: prepared.source.name,
       broker: bridge.mqtt.broker,
       page: services.pageUrl,
       devices: reportDevices(devices),

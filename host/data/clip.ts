@@ -12,6 +12,8 @@ export interface Box {
   y: number;
   w: number;
   h: number;
+  /** What it is, where somebody said. */
+  kind?: string;
 }
 
 export interface Clip {

@@ -1,6 +1,7 @@
 // Sample files (docs/protocol.md): what a virtual device's sensor plays, in order and over again.
 
 import { readFile, writeFile } from "node:fs/promises";
+import type { Clip } from "./clip.ts";
 import type { Dataset } from "./dataset.ts";
 import { DataError } from "./file.ts";
 import { permutation } from "./random.ts";
@@ -69,6 +70,26 @@ export function encodeSamples(dataset: Dataset, options: SampleFileOptions = {})
   return bytes;
 }
 
+/**
+ * The bytes of a sample file that plays a clip: no labels, a pixel p becomes p − 128.
+ * @param perSecond frames per second at most; 0: as fast as the device can
+ */
+export function encodeFrames(clip: Clip, perSecond = 0): Uint8Array {
+  const { count, height, width, pixels } = clip;
+  const size = height * width;
+  const stride = SAMPLE_HEADER_BYTES + ((size + 3) & ~3);
+  const bytes = new Uint8Array(HEADER_BYTES + count * stride);
+  writeHeader(bytes, { count, height, width, channels: 1, classes: 0, stride, perSecond });
+  for (let i = 0; i < count; i++) {
+    const at = HEADER_BYTES + i * stride;
+    bytes[at] = UNLABELLED;
+    for (let k = 0; k < size; k++) {
+      bytes[at + SAMPLE_HEADER_BYTES + k] = (pixels[i * size + k] as number) - 128;
+    }
+  }
+  return bytes;
+}
+
 /** Writes a sample file; its options are those of `encodeSamples`. */
 export async function writeSampleFile(
   path: string,
@@ -90,6 +111,7 @@ interface Layout {
   channels: number;
   classes: number;
   stride: number;
+  perSecond?: number;
 }
 
 function writeHeader(bytes: Uint8Array, layout: Layout): void {
@@ -102,6 +124,7 @@ function writeHeader(bytes: Uint8Array, layout: Layout): void {
   view.setUint16(16, layout.channels, true);
   view.setUint16(18, layout.classes, true);
   view.setUint32(20, layout.stride, true);
+  view.setUint32(24, layout.perSecond ?? 0, true);
 }
 
 /** A frame as a module's sensor gives it. */
@@ -119,6 +142,8 @@ export interface SensorSample {
 export interface Samples {
   readonly count: number;
   readonly classes: number;
+  /** The greatest rate at which they are meant to be played, per second; 0: as fast as it goes. */
+  readonly perSecond: number;
   /** Sample i, 0 … count − 1. */
   at(i: number): SensorSample;
 }
@@ -148,6 +173,7 @@ export function parseSamples(bytes: Uint8Array, name: string): Samples {
   return {
     count,
     classes: view.getUint16(18, true),
+    perSecond: view.getUint32(24, true),
     at(i) {
       if (!Number.isInteger(i) || i < 0 || i >= count)
         throw new RangeError(`${name}: no sample ${i} of ${count}`);

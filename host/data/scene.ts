@@ -100,7 +100,9 @@ function visible(
   const x1 = Math.min(width, box.x - dx + box.w);
   const y1 = Math.min(height, box.y - dy + box.h);
   if (x1 <= x0 || y1 <= y0 || actor.alpha(t) < 128) return [];
-  return (x1 - x0) * (y1 - y0) * 2 >= box.w * box.h ? [{ x: x0, y: y0, w: x1 - x0, h: y1 - y0 }] : [];
+  return (x1 - x0) * (y1 - y0) * 2 >= box.w * box.h
+    ? [{ x: x0, y: y0, w: x1 - x0, h: y1 - y0, kind: actor.kind }]
+    : [];
 }
 
 /** Light, noise and the sensor's range. */

@@ -46,6 +46,8 @@ export class ModuleRunner {
   #dirty = true;
   #heartbeatAt = 0;
   #scheduled = false;
+  /** When the next step may be made. */
+  #stepAt = 0;
 
   constructor(options: RunnerOptions) {
     this.#options = options;
@@ -151,16 +153,21 @@ export class ModuleRunner {
     return undefined;
   }
 
-  /** One step in each turn of the event loop, so that the link is heard in between. */
+  /** One step in each turn of the event loop, so that the link is heard in between; no faster than the samples are meant to be played. */
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setImmediate(() => {
+    const { perSecond } = this.#options.samples;
+    const due = this.#stepAt - this.#options.clock();
+    const turn = () => {
       this.#scheduled = false;
       if (!this.#running || this.#host === null) return;
+      if (perSecond > 0) this.#stepAt = this.#options.clock() + 1000 / perSecond;
       this.#step(this.#host);
       if (this.#running) this.#schedule();
-    });
+    };
+    if (perSecond > 0 && due > 0) setTimeout(turn, due);
+    else setImmediate(turn);
   }
 
   #step(host: ModuleHost): void {

@@ -105,6 +105,8 @@ export const MODULE_ERRORS: readonly ErrorEntry[] = [
     name: "sensor-shape",
     message: "the sensor's frames have another shape than the model's input",
     advice: "Set the model's input shape to the sensor's.",
+    got: "pixels of a frame",
+    want: "pixels of the input",
   },
   {
     code: 24,

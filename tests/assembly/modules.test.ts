@@ -41,6 +41,16 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+it("bytes of data that look like a type of floating point are none", async () => {
+  const app = join(folder, "bytes.ts");
+  // in a module's text: "\f32\f64"
+  await writeFile(
+    app,
+    "const BYTES = memory.data<u8>([0xf3, 0x32, 0xf6, 0x34]);\nexport function step(): void { store<u8>(BYTES, 1); }",
+  );
+  await expect(buildModules({ apps: [app], out: folder })).resolves.toHaveLength(2);
+});
+
 it("an app with floating point is refused when it is built, by the name of the function", async () => {
   const app = join(folder, "floating.ts");
   await writeFile(

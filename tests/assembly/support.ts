@@ -28,8 +28,10 @@ export function assemble(text: string): Uint8Array<ArrayBuffer> {
 
 /** Float types and float instructions that a module's text holds, each once. */
 export function floatsIn(text: string): string[] {
+  // bytes of data are escaped: \f3 and a 2 behind it are no type
+  const code = text.replace(/\(data [^\n]*/g, "");
   return [
-    ...new Set(text.match(/\b(?:f32|f64)(?:\.[a-z0-9_]+)?|\b[a-z0-9]+\.[a-z_]*f(?:32|64)[a-z_]*/g) ?? []),
+    ...new Set(code.match(/\b(?:f32|f64)(?:\.[a-z0-9_]+)?|\b[a-z0-9]+\.[a-z_]*f(?:32|64)[a-z_]*/g) ?? []),
   ];
 }
 

@@ -6,7 +6,9 @@ import { type Check, filesBelow, runTool, textOf } from "./part.ts";
 const LONGEST = 400;
 
 /** Files that may be longer than 400 lines, each with its reason. */
-const LONG_FILES: Record<string, string> = {};
+const LONG_FILES: Record<string, string> = {
+  "assembly/apps/camera/net.ts": "the weights of a network, written by npm run train:camera",
+};
 
 const SOURCE_ENDINGS = [
   ".ts",

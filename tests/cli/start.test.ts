@@ -66,6 +66,8 @@ requires("gcc").describe("octomote start", () => {
       steps: expect.any(Number),
       loss: expect.any(Number),
       accuracy: expect.any(Number),
+      dirty: null,
+      macs: null,
       bytesOut: expect.any(Number),
       ramBytes: expect.any(Number),
     });

@@ -5,6 +5,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { DataError, type Dataset } from "../../host/data/dataset.ts";
 import {
+  encodeFrames,
   encodeSamples,
   parseSamples,
   readSampleFile,
@@ -92,6 +93,20 @@ describe("order", () => {
   test.each([{ heldOutEvery: 1 }, { heldOutEvery: 2.5 }, { train: 0 }])("%j is refused", (options) => {
     expect(() => encodeSamples(dataset(3, 3), options)).toThrow(RangeError);
   });
+});
+
+test("a clip's frames have no labels, and a rate", () => {
+  const clip = {
+    ...{ name: "door", source: "test", width: 3, height: 1, count: 2 },
+    pixels: Uint8Array.of(0, 128, 255, 1, 2, 3),
+  };
+  const samples = parseSamples(encodeFrames(clip, 10), "f");
+  expect(samples).toMatchObject({ count: 2, classes: 0, perSecond: 10 });
+  expect(all(samples).map(({ data, label, heldOut }) => [[...data], label, heldOut])).toEqual([
+    [[-128, 0, 127], -1, false],
+    [[-127, -126, -125], -1, false],
+  ]);
+  expect(parseSamples(encodeSamples(dataset(1, 0)), "f").perSecond).toBe(0);
 });
 
 test("a file is written and read", async () => {

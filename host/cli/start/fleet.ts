@@ -1,15 +1,14 @@
 // The virtual devices of `octomote start`: given data, started, told to learn, and ended.
 
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Bridge } from "../../bridge/bridge.ts";
 import { messageOf } from "../../bridge/errors.ts";
-import type { Dataset } from "../../data/dataset.ts";
-import { writeSampleFile } from "../../data/sample-file.ts";
 import { startVirtualDevice, type VirtualDevice } from "../../devices/virtual-device.ts";
 import type { Lifetime } from "../support/lifetime.ts";
 import type { PlannedDevice } from "./plan.ts";
+import type { SampleSource } from "./source.ts";
 
 /** Loading a module takes its time on an emulated board. */
 const START_MS = 60_000;
@@ -18,7 +17,7 @@ export interface FleetOptions {
   devices: readonly PlannedDevice[];
   /** Device module. */
   module: string;
-  dataset: Dataset;
+  source: SampleSource;
 }
 
 type Tell = (level: "error" | "warning", message: string) => void;
@@ -54,7 +53,7 @@ export class Fleet {
 
   async #startOne(planned: PlannedDevice, options: FleetOptions, folder: string): Promise<void> {
     const samples = join(folder, `${planned.id}.samples`);
-    await writeSampleFile(samples, options.dataset, { seed: planned.seed });
+    await writeFile(samples, options.source.samples(planned.seed));
     const device = await startVirtualDevice({
       id: planned.id,
       board: planned.board,

@@ -1,12 +1,12 @@
 // What must be there before devices can run: modules, firmware, the page, data.
 
 import { availableBoards, buildFirmware } from "../../build/firmware.ts";
-import type { Dataset, DatasetName } from "../../data/dataset.ts";
-import { type App, buildInThread, outputOf } from "../support/apps.ts";
-import { bytes, count } from "../support/format.ts";
+import { buildInThread, outputOf } from "../support/apps.ts";
+import { bytes } from "../support/format.ts";
 import type { Progress } from "../support/progress.ts";
-import { harmless, style } from "../support/style.ts";
+import { style } from "../support/style.ts";
 import { type PlannedDevice, planDevices } from "./plan.ts";
+import { openSource, type SampleSource, type SourceOptions } from "./source.ts";
 
 export interface Prepared {
   devices: PlannedDevice[];
@@ -14,19 +14,13 @@ export interface Prepared {
   module: string;
   /** Directory of the built page. */
   page: string;
-  dataset: Dataset;
+  source: SampleSource;
 }
 
-export interface PrepareOptions {
-  app: App;
+export interface PrepareOptions extends SourceOptions {
   /** Number of devices. */
   devices: number;
-  data: DatasetName;
-  images: number;
 }
-
-/** Held-out images of each device. */
-const HELD_OUT = 2000;
 
 /** Builds what is not built yet, side by side; throws what a build throws. */
 export async function prepare(
@@ -44,7 +38,7 @@ export async function prepare(
   }
   let module = options.app.module ?? "";
   let page = "";
-  let dataset: Dataset | undefined;
+  let source: SampleSource | undefined;
   const work = [
     progress.step("modules", "compiling", async (tell) => {
       const request = options.app.source ? outputOf(options.app) : { apps: [] };
@@ -60,11 +54,9 @@ export async function prepare(
       page = await buildDashboard();
       return "ready";
     }),
-    progress.step("data", `looking for ${options.data}`, async () => {
-      const { loadDataset } = await import("../../data/dataset.ts");
-      dataset = await loadDataset(options.data, { limit: { train: options.images, test: HELD_OUT } });
-      const images = `${count(dataset.train.count)} images, ${count(dataset.test.count)} held out`;
-      return `${describe(dataset)} · ${images}`;
+    progress.step("data", "looking", async () => {
+      source = await openSource(options);
+      return source.about;
     }),
     ...[...new Set(devices.map((device) => device.board))]
       .filter((board) => board !== "node")
@@ -80,10 +72,5 @@ export async function prepare(
   // All are waited for: what fails first is reported when nothing runs any more.
   const failed = (await Promise.allSettled(work)).find((result) => result.status === "rejected");
   if (failed) throw failed.reason;
-  return { devices, module, page, dataset: dataset as Dataset };
-}
-
-function describe(dataset: Dataset): string {
-  if (dataset.name === "fashion-mnist") return "Fashion-MNIST";
-  return `generated glyphs (${harmless(dataset.source)})`;
+  return { devices, module, page, source: source as SampleSource };
 }

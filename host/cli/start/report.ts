@@ -3,10 +3,10 @@
 import { writeFileSync } from "node:fs";
 import type { BridgeDevice } from "../../bridge/device.ts";
 import { messageOf, OctomoteError } from "../../bridge/errors.ts";
-import type { DatasetName } from "../../data/dataset.ts";
 
 export interface StartReport {
-  dataset: DatasetName;
+  /** What the devices saw: a data set, a scene, a file. */
+  dataset: string;
   /** The broker's address, without user and password. */
   broker: string;
   /** The page's address. */
@@ -22,6 +22,9 @@ export interface StartReport {
     loss: number | null;
     /** 0…1 over held-out samples; null before the first of them. */
     accuracy: number | null;
+    /** Of cameras: shares of the last frame's patches that had changed, and of a dense frame's multiplications. */
+    dirty: number | null;
+    macs: number | null;
     bytesOut: number;
     ramBytes: number | null;
   }[];
@@ -39,6 +42,8 @@ export function reportDevices(devices: readonly BridgeDevice[]): StartReport["de
       steps: state?.step ?? 0,
       loss: state?.loss ?? null,
       accuracy: state?.accuracy ?? null,
+      dirty: state?.pass?.dirty ?? null,
+      macs: state?.pass?.macs ?? null,
       bytesOut: state?.bytesOut ?? 0,
       ramBytes: device.ramBytes ?? null,
     };

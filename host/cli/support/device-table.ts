@@ -13,6 +13,10 @@ export interface DeviceRow {
   step?: number;
   loss?: number;
   accuracy?: number;
+  /** Of cameras: share of patches that had changed, share of multiplications saved, occupied cells. */
+  dirty?: number;
+  saved?: number;
+  occupied?: number;
   samplesPerSecond?: number;
   bytesOut?: number;
   ramBytes?: number;
@@ -52,10 +56,8 @@ export class LossCurves {
 
 /** Head and rows of the table, as wide as the screen allows; below them what went wrong on a device. */
 export function deviceTable(rows: readonly DeviceRow[], curves: LossCurves, width: number): string[] {
-  const columns: Column<DeviceRow>[] = [
-    { title: "device", value: (row) => `${mark(row)} ${style.bold(harmless(row.id))}` },
-    { title: "board", value: (row) => harmless(row.board), optional: 1 },
-    { title: "step", value: (row) => count(row.step), right: true },
+  const cameras = rows.length > 0 && rows.every((row) => row.dirty !== undefined && row.loss === undefined);
+  const learning: Column<DeviceRow>[] = [
     { title: "loss", value: (row) => decimal(row.loss), right: true },
     {
       title: "",
@@ -63,6 +65,17 @@ export function deviceTable(rows: readonly DeviceRow[], curves: LossCurves, widt
       optional: 5,
     },
     { title: "accuracy", value: (row) => style.green(percent(row.accuracy)), right: true },
+  ];
+  const watching: Column<DeviceRow>[] = [
+    { title: "occupied", value: (row) => count(row.occupied), right: true },
+    { title: "changed", value: (row) => percent(row.dirty), right: true },
+    { title: "saved", value: (row) => style.green(percent(row.saved)), right: true },
+  ];
+  const columns: Column<DeviceRow>[] = [
+    { title: "device", value: (row) => `${mark(row)} ${style.bold(harmless(row.id))}` },
+    { title: "board", value: (row) => harmless(row.board), optional: 1 },
+    { title: "step", value: (row) => count(row.step), right: true },
+    ...(cameras ? watching : learning),
     { title: "samples/s", value: (row) => rate(row.samplesPerSecond), right: true, optional: 2 },
     { title: "bytes out", value: (row) => bytes(row.bytesOut), right: true, optional: 3 },
     { title: "memory", value: (row) => bytes(row.ramBytes), right: true, optional: 4 },
@@ -86,8 +99,13 @@ export function deviceLine(row: DeviceRow): string {
   return [
     `${harmless(row.id)} (${harmless(row.board)}${state})`,
     `step ${count(row.step)}`,
-    `loss ${decimal(row.loss)}`,
-    `accuracy ${percent(row.accuracy)}`,
+    ...(row.dirty !== undefined && row.loss === undefined
+      ? [
+          `${count(row.occupied)} cells occupied`,
+          `changed ${percent(row.dirty)}`,
+          `saved ${percent(row.saved)}`,
+        ]
+      : [`loss ${decimal(row.loss)}`, `accuracy ${percent(row.accuracy)}`]),
     `${rate(row.samplesPerSecond)} samples/s`,
     `${bytes(row.bytesOut)} out`,
     `${bytes(row.ramBytes)} RAM`,
