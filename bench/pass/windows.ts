@@ -94,7 +94,8 @@ export class WindowNet {
       new Int8Array(memory.buffer).set(layer.weights, weights);
       const at = room(oh * ow * layer.filters);
       const products = (kernel * kernel * c) / groups;
-      scratchBytes = Math.max(scratchBytes, 4 * products);
+      // docs/abi.md, "Scratch for 1–3"
+      scratchBytes = Math.max(scratchBytes, 11 * products + 48);
       const placed: Placed = {
         ...{ h: oh, w: ow, c: layer.filters, layer, kernel, stride, padding, conv, quant, weights, at },
         tensor: tensor(oh, ow, layer.filters),
