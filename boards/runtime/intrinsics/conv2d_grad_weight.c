@@ -2,8 +2,7 @@
 // in scratch value by value, and both are added to dw of each channel that has an error at either. A patch is gathered
 // when the first error asks for it.
 #include "conv2d_depthwise.h"
-#include "intrinsics.h"
-#include "requantize.h"
+#include "conv2d_learn.h"
 #include "simd.h"
 #include "window.h"
 
@@ -81,9 +80,8 @@ OM_APART static void gatherApart(const Window *v, const int8_t *x, int32_t zero,
   }
 }
 
-static Error checkArguments(const Linear *memory, uint32_t scratch, uint32_t conv, uint32_t quant,
-                            uint32_t xT, uint32_t x, uint32_t eT, uint32_t e, int32_t c0, int32_t c1,
-                            uint32_t dw, uint32_t db, Fault *fault) {
+Error gradWeightCheck(const Linear *memory, const WeightGradient *g, Fault *fault) {
+  uint32_t scratch = g->scratch, conv = g->conv, quant = g->quant, xT = g->xT, eT = g->eT;
   Check check = checkStart(memory, FN_CONV2D_GRAD_WEIGHT, fault);
   checkScratchStruct(&check, scratch);
   checkConvStruct(&check, conv);
@@ -94,7 +92,7 @@ static Error checkArguments(const Linear *memory, uint32_t scratch, uint32_t con
   checkTensorShape(&check, eT);
   checkConvShape(&check, conv, xT, eT);
   checkWindow(&check, conv, eT);
-  checkRange(&check, c0, c1, checkedField(&check, eT + TENSOR_C));
+  checkRange(&check, g->c0, g->c1, checkedField(&check, eT + TENSOR_C));
   int64_t rows = checkedField(&check, conv + CONV_Y1) - checkedField(&check, conv + CONV_Y0);
   int64_t columns = checkedField(&check, conv + CONV_X1) - checkedField(&check, conv + CONV_X0);
   checkProducts(&check, rows * columns);
@@ -103,50 +101,45 @@ static Error checkArguments(const Linear *memory, uint32_t scratch, uint32_t con
   checkScratchSize(&check, scratch, scratchNeed(kernel));
   uint64_t xBytes = tensorBytes(&check, xT, 1);
   uint64_t eBytes = tensorBytes(&check, eT, 1);
-  uint64_t count = check.error == OM_OK ? (uint64_t)(c1 - c0) : 0;
+  uint64_t count = check.error == OM_OK ? (uint64_t)(g->c1 - g->c0) : 0;
   uint64_t dwBytes = (uint64_t)kernel * count * 4;
-  uint64_t dbBytes = db != 0 ? count * 4 : 0;
-  checkPointer(&check, x, xBytes, 1);
-  checkPointer(&check, e, eBytes, 1);
-  checkPointer(&check, dw, dwBytes, 4);
-  checkPointer(&check, db, dbBytes, 4);
+  uint64_t dbBytes = g->db != 0 ? count * 4 : 0;
+  checkPointer(&check, g->x, xBytes, 1);
+  checkPointer(&check, g->e, eBytes, 1);
+  checkPointer(&check, g->dw, dwBytes, 4);
+  checkPointer(&check, g->db, dbBytes, 4);
   uint32_t data = (uint32_t)checkedField(&check, scratch + SCRATCH_DATA);
   uint64_t bytes = (uint64_t)checkedField(&check, scratch + SCRATCH_SIZE);
-  checkApart(&check, dw, dwBytes, x, xBytes);
-  checkApart(&check, dw, dwBytes, e, eBytes);
-  checkApart(&check, dw, dwBytes, db, dbBytes);
-  checkApart(&check, dw, dwBytes, data, bytes);
-  checkApart(&check, db, dbBytes, x, xBytes);
-  checkApart(&check, db, dbBytes, e, eBytes);
-  checkApart(&check, db, dbBytes, data, bytes);
-  checkApart(&check, data, bytes, x, xBytes);
-  checkApart(&check, data, bytes, e, eBytes);
+  checkApart(&check, g->dw, dwBytes, g->x, xBytes);
+  checkApart(&check, g->dw, dwBytes, g->e, eBytes);
+  checkApart(&check, g->dw, dwBytes, g->db, dbBytes);
+  checkApart(&check, g->dw, dwBytes, data, bytes);
+  checkApart(&check, g->db, dbBytes, g->x, xBytes);
+  checkApart(&check, g->db, dbBytes, g->e, eBytes);
+  checkApart(&check, g->db, dbBytes, data, bytes);
+  checkApart(&check, data, bytes, g->x, xBytes);
+  checkApart(&check, data, bytes, g->e, eBytes);
   return check.error;
 }
 
-Error conv2dGradWeight(const Linear *memory, uint32_t scratch, uint32_t conv, uint32_t quant, uint32_t xT,
-                       uint32_t x, uint32_t eT, uint32_t e, int32_t c0, int32_t c1, uint32_t dw, uint32_t db,
-                       Fault *fault) {
-  Error error = checkArguments(memory, scratch, conv, quant, xT, x, eT, e, c0, c1, dw, db, fault);
-  if (error != OM_OK) return error;
-
+void gradWeightRun(const Linear *memory, const WeightGradient *g) {
   uint8_t *base = memory->base;
-  Window v = windowRead(memory, conv, xT);
-  int32_t zero = quantRead(memory, quant).inputZero;
-  const int8_t *from = (const int8_t *)(base + x);
-  const int8_t *errors = (const int8_t *)(base + e);
-  int32_t *weights = (int32_t *)(void *)(base + dw);
-  int32_t *biases = db != 0 ? (int32_t *)(void *)(base + db) : NULL;
-  int16_t *pairs = (int16_t *)(void *)(base + (uint32_t)loadI32(memory, scratch + SCRATCH_DATA));
-  int32_t channels = loadI32(memory, eT + TENSOR_C);
-  int32_t ePitch = loadI32(memory, eT + TENSOR_PITCH);
+  Window v = windowRead(memory, g->conv, g->xT);
+  int32_t zero = quantRead(memory, g->quant).inputZero, c0 = g->c0, c1 = g->c1;
+  const int8_t *from = (const int8_t *)(base + g->x);
+  const int8_t *errors = (const int8_t *)(base + g->e);
+  int32_t *weights = (int32_t *)(void *)(base + g->dw);
+  int32_t *biases = g->db != 0 ? (int32_t *)(void *)(base + g->db) : NULL;
+  int16_t *pairs = (int16_t *)(void *)(base + (uint32_t)loadI32(memory, g->scratch + SCRATCH_DATA));
+  int32_t channels = loadI32(memory, g->eT + TENSOR_C);
+  int32_t ePitch = loadI32(memory, g->eT + TENSOR_PITCH);
   int32_t perGroup = channels / v.groups;
 
   memset(weights, 0, (size_t)(c1 - c0) * (size_t)v.kernelSize * sizeof *weights);
   if (biases != NULL) memset(biases, 0, (size_t)(c1 - c0) * sizeof *biases);
   if (isDepthwise(&v)) {
-    depthwiseGradWeight(memory, &v, zero, x, eT, e, c0, c1, dw, db);
-    return OM_OK;
+    depthwiseGradWeight(memory, &v, zero, g->x, g->eT, g->e, c0, c1, g->dw, g->db);
+    return;
   }
   for (int32_t oy = v.y0; oy < v.y1; oy++) {
     Taps rows = tapsOfRow(&v, oy);
@@ -169,5 +162,13 @@ Error conv2dGradWeight(const Linear *memory, uint32_t scratch, uint32_t conv, ui
       }
     }
   }
-  return OM_OK;
+}
+
+Error conv2dGradWeight(const Linear *memory, uint32_t scratch, uint32_t conv, uint32_t quant, uint32_t xT,
+                       uint32_t x, uint32_t eT, uint32_t e, int32_t c0, int32_t c1, uint32_t dw, uint32_t db,
+                       Fault *fault) {
+  WeightGradient g = {scratch, conv, quant, xT, x, eT, e, c0, c1, dw, db};
+  Error error = gradWeightCheck(memory, &g, fault);
+  if (error == OM_OK) gradWeightRun(memory, &g);
+  return error;
 }

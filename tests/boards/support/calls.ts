@@ -3,7 +3,18 @@
 import fc from "fast-check";
 import { PASS_INTRINSICS, passMakers } from "./calls-pass.ts";
 import { RESIDUAL_INTRINSICS, residualMakers } from "./calls-residual.ts";
-import { Dice, elements, Layout, type Maker, quant, scratch, tensor, wide, window } from "./layout.ts";
+import {
+  Dice,
+  elements,
+  Layout,
+  type Maker,
+  quant,
+  scratch,
+  tensor,
+  WORKSPACE,
+  wide,
+  window,
+} from "./layout.ts";
 
 export const INTRINSICS = [
   { name: "conv2d", args: 9, result: false },
@@ -145,17 +156,7 @@ const MAKERS: Record<IntrinsicName, Maker> = {
     const weightQuant = dice.chance(4) ? 0 : quant(m, dice, 1, MASTER);
     const biasQuant = dice.chance(4) && weightQuant !== 0 ? 0 : quant(m, dice, 1, BIAS);
     const bias = m.int32(Array.from({ length: y.c }, () => dice.in(-BIAS, BIAS)));
-    return [
-      ...structs,
-      ...data,
-      m.reserve(4 * count),
-      count,
-      weightQuant,
-      masters,
-      m.int8(weights),
-      biasQuant,
-      bias,
-    ];
+    return [...structs, ...data, WORKSPACE, count, weightQuant, masters, m.int8(weights), biasQuant, bias];
   },
   drawMasters(m, dice) {
     const n = dice.in(0, 200);

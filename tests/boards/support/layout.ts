@@ -187,8 +187,9 @@ export function quant(
   return m.struct(...zeros, lo, hi, multipliers, shifts, n, dice.in(0, 1), dice.in(-(2 ** 31), 2 ** 31 - 1));
 }
 
-/** Scratch lies outside the memory that is compared: what is left in it is nobody's business. */
+/** Scratch and workspace lie outside the memory that is compared: what is left in them is nobody's business. */
 const SCRATCH = 32768;
+export const WORKSPACE = 49152;
 export const scratch = (m: Layout, dice: Dice, kernel: number) =>
   m.struct(SCRATCH, 11 * kernel + 48 + dice.of(0, 0, 4));
 
