@@ -57,6 +57,20 @@ export function runTool(program: string, args: string[], cwd: string): Promise<T
   });
 }
 
+export interface SanitizerFlags {
+  compile: string[];
+  link: string[];
+}
+
+/** Flags of the address and undefined-behaviour sanitizers; the first report ends the program. */
+export async function sanitizerFlags(compiler: string): Promise<SanitizerFlags> {
+  const compile = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"];
+  const { stdout } = await runTool(compiler, ["--version"], ".");
+  // GCC's shared runtime of the second does not heed where its reports shall go; clang has none that is shared
+  const own = stdout.includes("Free Software Foundation") ? ["-static-libubsan"] : [];
+  return { compile, link: [...compile, ...own] };
+}
+
 export interface Wasm3 {
   folder: string;
   /** Its source files, without the parts that reach for an operating system (WASI, libc, tracer). */

@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { build } from "vite";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it, vi } from "vitest";
 import { type BuiltModule, buildIntrinsics, buildModules, type Target } from "../../host/build/modules.ts";
 import { loadDataset } from "../../host/data/dataset.ts";
 import { encodeSamples, parseSamples, type Samples } from "../../host/data/sample-file.ts";
@@ -135,7 +135,16 @@ describe("200 training steps leave the same bits", () => {
   });
 
   requires("gcc").describe("under wasm3 on posix", () => {
-    it.each(TARGETS)("%s module", async (target) => {
+    afterEach(() => vi.unstubAllEnvs());
+
+    it.each(TARGETS)("%s module, in the firmware that users run", async (target) => {
+      vi.stubEnv("OCTOMOTE_SANITIZE", "0");
+      expect(digest(await onDevice("posix", target))).toBe(reference);
+    });
+
+    it("device module, under sanitizers", async () => {
+      vi.stubEnv("OCTOMOTE_SANITIZE", "1");
+      const target = "device";
       expect(digest(await onDevice("posix", target))).toBe(reference);
     });
   });

@@ -2,26 +2,27 @@
 import { spawn } from "node:child_process";
 import { join } from "node:path";
 import { compileProgram } from "../../../host/build/compile-c.ts";
-import { findCompiler, findWasm3 } from "../../../host/build/toolchain.ts";
+import { findCompiler, findWasm3, sanitizerFlags } from "../../../host/build/toolchain.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
 const PARTS = ["cbor.c", "cobs.c", "crc32c.c", "pool.c", "wasm_scan.c"];
-const SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"];
 
 /** Path of the harness, built if need be. */
 export async function buildHarness(): Promise<string> {
   const runtime = join(ROOT, "boards/runtime");
-  const flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-fwrapv", ...SANITIZE, `-I${runtime}`];
+  const compiler = findCompiler() as string;
+  const checked = await sanitizerFlags(compiler);
+  const flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-fwrapv", ...checked.compile, `-I${runtime}`];
   const output = join(ROOT, "dist/tests/boards/harness");
   await compileProgram({
-    compiler: findCompiler() as string,
+    compiler,
     jobs: [join(import.meta.dirname, "harness.c"), ...PARTS.map((name) => join(runtime, name))].map(
       (source) => ({
         source,
         flags: [...flags, "-isystem", findWasm3(ROOT).folder],
       }),
     ),
-    linkFlags: SANITIZE,
+    linkFlags: checked.link,
     objects: join(ROOT, "dist/tests/boards/objects"),
     output,
     root: ROOT,

@@ -103,7 +103,8 @@ function run(
   return new Promise((done, fail) => {
     const child = spawn(program, args, {
       stdio: ["ignore", "ignore", "pipe"],
-      env: { ...process.env, UBSAN_OPTIONS: "print_stacktrace=1" },
+      // to standard error, and not where tests/support/sanitizers.ts collects: here reports are findings
+      env: { ...process.env, ASAN_OPTIONS: "", LSAN_OPTIONS: "", UBSAN_OPTIONS: "print_stacktrace=1" },
     });
     let output = "";
     child.stderr.setEncoding("utf8").on("data", (text: string) => {
