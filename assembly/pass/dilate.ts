@@ -2,12 +2,13 @@
 import { join, nextRun, setRun } from "./bitmap";
 import { Stage } from "./stage";
 
-/** ⌊a / b⌋ and ⌈a / b⌉ for b > 0. */
-function floorDiv(a: i32, b: i32): i32 {
+/** ⌊a / b⌋ for b > 0. */
+export function floorDiv(a: i32, b: i32): i32 {
   return a >= 0 ? a / b : ~(~a / b);
 }
 
-function ceilDiv(a: i32, b: i32): i32 {
+/** ⌈a / b⌉ for b > 0. */
+export function ceilDiv(a: i32, b: i32): i32 {
   return -floorDiv(-a, b);
 }
 

@@ -124,7 +124,7 @@ export function scan(input: Stage, frame: usize, o: PassOptions): void {
       if (exact) {
         if (sum) what = DIRTY;
       } else {
-        const limits = LIMITS + ((<usize>(mark >> CLASS_SHIFT)) << 3);
+        const limits = LIMITS + ((<usize>((mark >> CLASS_SHIFT) & 3)) << 3);
         const values = rows * min(patch, input.w - px * patch) * c;
         const l = load<i32>(from, 4);
         const full = values == patch * patch * c;

@@ -1,5 +1,152 @@
+// Thresholds learn from what skipping would have done, without labels, in the spirit of PASS's contrast: a refreshed patch that the
+// gate had skipped must leave the output as it was (the positive), a patch that was computed must have changed it (the
+// negative). What is judged is the output, and only where nothing else can have changed it.
+import { allocate } from "../device/arena";
+import { anyIn, join, setRun } from "./bitmap";
+import { counters } from "./counters";
+import { ceilDiv, floorDiv } from "./dilate";
+import * as gate from "./gate";
+import { PassOptions } from "./options";
+import { NONE, Stage } from "./stage";
+
+/** A patch's class: how often in a row computing it has changed nothing; 3 stands for more. */
 export const CLASSES: i32 = 4;
-export const CLASS_NEW: i32 = 2;
+/** Patches of which nothing is known. */
+export const CLASS_NEW: i32 = 1;
+
+/** What thresholds of a class are multiplied by, Q8, within a half and three. */
+const FACTORS: usize = memory.data<i32>([256, 256, 256, 256]);
+const LEAST: i32 = 128;
+const MOST: i32 = 768;
+/** A step up is a 64th, a step down a quarter. */
+const UP_SHIFT: i32 = 6;
+const DOWN_SHIFT: i32 = 2;
+/**
+ * Rate of harmful skips by class, Q16: mean over about the last RATE_SKIPS near the threshold. It starts at the target: thresholds
+ * rise only after skips have proved harmless.
+ */
+const RATES: usize = memory.data<i32>([0, 0, 0, 0]);
+const RATE_SKIPS: i32 = 64;
+/** The same over all classes and all skips, for people. */
+const ALL_SKIPS: i32 = 256;
+
+/** Bitmap of the outputs that moved by more than `harm` in this frame. */
+export let judge: usize = 0;
+/** Bitmap of the outputs that some dirty patch can have changed. */
+let touched: usize = 0;
+let last: Stage = NONE;
+let input: Stage = NONE;
+
+/** Outputs that see a patch. */
+let y0: i32 = 0;
+let y1: i32 = 0;
+let x0: i32 = 0;
+let x1: i32 = 0;
+
 export function factorOf(k: i32): i32 {
-  return 256;
+  return load<i32>(FACTORS + ((<usize>k) << 2));
+}
+
+export function reserve(first: Stage, end: Stage, o: PassOptions): void {
+  for (let k = 0; k < CLASSES; ++k) store<i32>(RATES + ((<usize>k) << 2), targetOf(o));
+  input = first;
+  last = end;
+  judge = allocate(end.mapBytes);
+  touched = allocate(end.mapBytes);
+}
+
+/** The scene is another one: what was learned makes nothing bolder, what was learned to be careful stays. */
+export function begin(): void {
+  for (let k = 0; k < CLASSES; ++k) setFactor(k, min(factorOf(k), 256));
+}
+
+/** Q16. */
+function targetOf(o: PassOptions): i32 {
+  return <i32>(o.quality >> 16);
+}
+
+function setFactor(k: i32, factor: i32): void {
+  store<i32>(FACTORS + ((<usize>k) << 2), max(LEAST, min(factor, MOST)));
+}
+
+export function clear(): void {
+  memory.fill(judge, 0, last.mapBytes);
+}
+
+/** Follows the receptive fields from a patch to the outputs that see it: exact for dilation 1, else an interval around. */
+function follow(px: i32, py: i32, patch: i32): void {
+  y0 = py * patch;
+  y1 = min(y0 + patch, input.h);
+  x0 = px * patch;
+  x1 = min(x0 + patch, input.w);
+  for (let stage = input.next; stage != NONE; stage = stage.next) {
+    y0 = max(ceilDiv(y0 + stage.padTop - stage.reachH + 1, stage.strideH), 0);
+    y1 = min(floorDiv(y1 - 1 + stage.padTop, stage.strideH) + 1, stage.h);
+    x0 = max(ceilDiv(x0 + stage.padLeft - stage.reachW + 1, stage.strideW), 0);
+    x1 = min(floorDiv(x1 - 1 + stage.padLeft, stage.strideW) + 1, stage.w);
+  }
+}
+
+/** Moves a mean of about the last `most` values. */
+function mean(before: i32, value: i32, n: i32, most: i32): i32 {
+  return before + (value - before) / min(n, most);
+}
+
+/** Judges the patches of this frame, and moves thresholds. The bits of `judge` join those of what changed. */
+export function audit(o: PassOptions): void {
+  const words = last.words;
+  join(last.changed, judge, last.h * words);
+  memory.fill(touched, 0, last.mapBytes);
+  const target = targetOf(o);
+  let at = gate.marks;
+  for (let py = 0; py < gate.down; ++py) {
+    for (let px = 0; px < gate.across; ++px, ++at) {
+      const mark = <i32>load<u8>(at);
+      if ((mark & gate.WHAT) != gate.DIRTY) continue;
+      follow(px, py, o.patch);
+      if (y0 >= y1 || x0 >= x1) continue;
+      for (let y = y0; y < y1; ++y) setRun(touched + ((<usize>(y * words)) << 2), x0, x1);
+      const k = (mark >> gate.CLASS_SHIFT) & 3;
+      if (anyIn(judge, words, y0, y1, x0, x1)) setClass(at, 0);
+      else {
+        // computed for nothing: nothing around it changed either
+        setClass(at, k + 1);
+        if (mark & gate.NEAR && load<i32>(RATES + ((<usize>k) << 2)) < target)
+          setFactor(k, factorOf(k) + (factorOf(k) >> UP_SHIFT));
+      }
+    }
+  }
+  at = gate.marks;
+  for (let py = 0; py < gate.down; ++py) {
+    for (let px = 0; px < gate.across; ++px, ++at) {
+      const mark = <i32>load<u8>(at);
+      if ((mark & gate.WHAT) != gate.REFRESHED) continue;
+      follow(px, py, o.patch);
+      if (y0 >= y1 || x0 >= x1 || anyIn(touched, words, y0, y1, x0, x1)) continue;
+      skipped(at, mark, anyIn(judge, words, y0, y1, x0, x1), target);
+    }
+  }
+}
+
+/** A skip was looked at: harmful or not. */
+function skipped(at: usize, mark: i32, harmful: bool, target: i32): void {
+  const k = (mark >> gate.CLASS_SHIFT) & 3;
+  counters.audits += 1;
+  const value = harmful ? 65536 : 0;
+  counters.harmfulRate = mean(counters.harmfulRate, value, counters.audits, ALL_SKIPS);
+  // a patch far below its threshold says little about where the threshold should be
+  if (!harmful && !(mark & gate.NEAR)) return;
+  const rate = RATES + ((<usize>k) << 2);
+  store<i32>(rate, load<i32>(rate) + (value - load<i32>(rate)) / RATE_SKIPS);
+  if (!harmful) return;
+  counters.harmful += 1;
+  setClass(at, 0);
+  // what the target allows is forgiven
+  const factor = factorOf(k);
+  if (load<i32>(rate) > target) setFactor(k, factor - (factor >> DOWN_SHIFT));
+}
+
+function setClass(at: usize, k: i32): void {
+  const mark = <i32>load<u8>(at) & ~(3 << gate.CLASS_SHIFT);
+  store<u8>(at, mark | (min(k, CLASSES - 1) << gate.CLASS_SHIFT));
 }

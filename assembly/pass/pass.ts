@@ -7,6 +7,7 @@ import { Frame } from "../device/sensor";
 import { Counters, counters, DENSE_ASKED, DENSE_ILLUMINATION, DENSE_NOT, DENSE_SHARE } from "./counters";
 import * as execute from "./execute";
 import * as gate from "./gate";
+import * as learn from "./learn";
 import { Network } from "./network";
 import { checkOptions, PassOptions, policy } from "./options";
 import { layOut } from "./plan";
@@ -32,6 +33,7 @@ export class Pass {
     last = net.last;
     gate.reserve(input, o);
     layOut(net);
+    learn.reserve(input, last, o);
     let macs: i64 = 0;
     for (let stage = input.next; stage != NONE; stage = stage.next) {
       setTolerance(stage, o.policy != policy.FAST ? 0 : stage.tau < 0 ? <i32>(o.tau >> 24) : stage.tau);
@@ -93,6 +95,7 @@ export function infer(frame: Frame): Stage {
   seen = frame.sequence;
   execute.clearMacs();
   const why = look(frame.data);
+  if (why > DENSE_ASKED) learn.begin();
   if (why) dense(frame.data);
   else sparse(frame.data);
   asked = false;
@@ -154,7 +157,10 @@ function sparse(frame: usize): void {
     }
     at += <usize>gate.across;
   }
+  const learning = options.learn && options.policy != policy.EXACT;
+  if (learning) learn.clear();
   for (let stage = input.next; stage != NONE; stage = stage.next) {
-    counters.changed = rectangles.advance(stage, 0, 0);
+    counters.changed = rectangles.advance(stage, learning && stage == last ? learn.judge : 0, options.harm);
   }
+  if (learning) learn.audit(options);
 }
