@@ -1,15 +1,9 @@
 // Intrinsic 3: gradient of a convolution's weights and biases, INT8 inputs × INT8 errors → INT32.
 import { accumulate } from "./accumulate";
 import * as check from "./check";
+import { gather } from "./conv2d";
 import {
-  CONV_DILATION_H,
-  CONV_DILATION_W,
   CONV_GROUPS,
-  CONV_KERNEL_W,
-  CONV_PAD_LEFT,
-  CONV_PAD_TOP,
-  CONV_STRIDE_H,
-  CONV_STRIDE_W,
   CONV_X0,
   CONV_X1,
   CONV_Y0,
@@ -26,12 +20,48 @@ import { Taps } from "./taps";
 const FN: i32 = 3;
 
 /**
+ * acc[k] += e·x[k] for n bytes at x, where e and acc hold two channels in lanes of 32 bits, low + high·2^32.
+ * |Σ e·x| ≤ 132,104·127·128 < 2^31: a lane never spills. What a negative low one borrows, split gives back.
+ */
+function addLanes(acc: usize, x: usize, e: i64, n: usize): void {
+  const end = x + n;
+  for (const fours = x + (n & ~3); x < fours; x += 4, acc += 32) {
+    store<i64>(acc, e * <i64>load<i8>(x) + load<i64>(acc));
+    store<i64>(acc, e * <i64>load<i8>(x, 1) + load<i64>(acc, 8), 8);
+    store<i64>(acc, e * <i64>load<i8>(x, 2) + load<i64>(acc, 16), 16);
+    store<i64>(acc, e * <i64>load<i8>(x, 3) + load<i64>(acc, 24), 24);
+  }
+  for (; x < end; ++x, acc += 8) store<i64>(acc, e * <i64>load<i8>(x) + load<i64>(acc));
+}
+
+/** The upper lane. */
+// @ts-ignore: decorator
+@inline
+function high(lanes: i64): i32 {
+  return <i32>((lanes - <i64>(<i32>lanes)) >> 32);
+}
+
+/** Takes n lanes of two channels apart: n int32 of the one, then n of the other. */
+function split(acc: usize, n: usize, spare: usize): void {
+  let low = acc;
+  let to = spare;
+  for (const end = acc + (n << 2); low < end; low += 4, to += 4) {
+    const lanes = load<i64>(acc);
+    store<i32>(low, <i32>lanes);
+    store<i32>(to, high(lanes));
+    acc += 8;
+  }
+  memory.copy(low, spare, n << 2);
+}
+
+/**
  * dw[o] = Σ over the window of e[o]·(x − inputZero), db[o] = Σ e[o], for output channels c0 … c1−1 only, so that a caller
- * can work through a large layer with a small buffer.
+ * can work through a large layer with a small buffer. Two channels go together; where both errors are 0, as below a
+ * max pool most are, that costs two loads.
  *
  * @param quant only inputZero is read
  * @param xT, x int8 [h, w, c], the input of the forward pass
- * @param eT, e int8 [h', w', c'] errors of the output
+ * @param eT, e int8 [h', w', c'] errors of the output, in [−127, 127]
  * @param dw int32 [(c1 − c0), kernelH, kernelW, c/groups], overwritten
  * @param db int32 [c1 − c0], overwritten, or 0
  *
@@ -52,69 +82,54 @@ export function conv2dGradWeight(
 ): void {
   checkArguments(scratch, conv, quant, xT, x, eT, e, c0, c1, dw, db);
 
-  const inputChannels = load<i32>(xT, TENSOR_C);
   const channels = load<i32>(eT, TENSOR_C);
-  const groups = load<i32>(conv, CONV_GROUPS);
-  const perGroup = inputChannels / groups;
-  const channelsPerGroup = channels / groups;
-  const dilationW = load<i32>(conv, CONV_DILATION_W);
-  const kernelSize = <usize>check.kernelSize(conv, xT);
-  const rowStep = (<usize>(load<i32>(conv, CONV_KERNEL_W) * perGroup)) << 2;
-  const xPitch = load<i32>(xT, TENSOR_PITCH);
-  const xRowStep = <usize>(xPitch * load<i32>(conv, CONV_DILATION_H));
-  const ePitch = load<i32>(eT, TENSOR_PITCH);
+  const channelsPerGroup = channels / load<i32>(conv, CONV_GROUPS);
+  const n = <usize>check.kernelSize(conv, xT);
+  const channelBytes = n << 2;
   const zero = load<i32>(quant, QUANT_INPUT_ZERO);
-  const joined = dilationW == 1 && groups == 1;
-  const tapBytes = <usize>(dilationW * inputChannels);
+  const patch = <usize>load<i32>(scratch, SCRATCH_DATA);
+  const ePitch = load<i32>(eT, TENSOR_PITCH);
+  const x0 = load<i32>(conv, CONV_X0);
   const x1 = load<i32>(conv, CONV_X1);
-  const y1 = load<i32>(conv, CONV_Y1);
 
-  memory.fill(dw, 0, (<usize>(c1 - c0) * kernelSize) << 2);
+  memory.fill(dw, 0, <usize>(c1 - c0) * channelBytes);
   if (db) memory.fill(db, 0, (<usize>(c1 - c0)) << 2);
 
-  for (let oy = load<i32>(conv, CONV_Y0); oy < y1; ++oy) {
+  const y0 = load<i32>(conv, CONV_Y0);
+  const y1 = load<i32>(conv, CONV_Y1);
+  // lanes are for the common case, and for more than one position
+  const paired = !zero && channelsPerGroup == channels && (y1 - y0) * (x1 - x0) > 1;
+  for (let oy = y0; oy < y1; ++oy) {
     const rows = Taps.vertical(conv, xT, oy);
-    const ky0 = Taps.first(rows);
-    const ky1 = Taps.end(rows);
-    const top =
-      oy * load<i32>(conv, CONV_STRIDE_H) -
-      load<i32>(conv, CONV_PAD_TOP) +
-      ky0 * load<i32>(conv, CONV_DILATION_H);
-    for (let ox = load<i32>(conv, CONV_X0); ox < x1; ++ox) {
-      const columns = Taps.horizontal(conv, xT, ox);
-      const kx0 = Taps.first(columns);
-      const taps = Taps.end(columns) - kx0;
-      const left = ox * load<i32>(conv, CONV_STRIDE_W) - load<i32>(conv, CONV_PAD_LEFT) + kx0 * dilationW;
-      const runs = joined ? 1 : taps;
-      const run = <usize>(joined ? taps * inputChannels : perGroup);
-      const patch = x + <isize>(top * xPitch + left * inputChannels);
-      const kernel = dw + <usize>ky0 * rowStep + ((<usize>(kx0 * perGroup)) << 2);
+    for (let ox = x0; ox < x1; ++ox) {
       const errors = e + <usize>(oy * ePitch + ox * channels);
-      for (let o = c0; o < c1; ++o) {
-        const error = <i32>load<i8>(errors + <usize>o);
-        if (!error) continue;
-        if (db) {
-          const at = db + ((<usize>(o - c0)) << 2);
-          store<i32>(at, load<i32>(at) + error);
-        }
-        let from = patch + <usize>((o / channelsPerGroup) * perGroup);
-        let to = kernel + ((<usize>(o - c0) * kernelSize) << 2);
-        for (let ky = ky0; ky < ky1; ++ky) {
-          for (let i = 0, fromRun = from, toRun = to; i < runs; ++i) {
-            accumulate(toRun, fromRun, error, run);
-            if (zero) subtract(toRun, error * zero, run);
-            fromRun += tapBytes;
-            toRun += (<usize>perGroup) << 2;
-          }
-          from += xRowStep;
-          to += rowStep;
+      let gathered = -1;
+      for (let o = c0, made = 1; o < c1; o += made) {
+        made = paired && o + 1 < c1 ? 2 : 1;
+        const group = o / channelsPerGroup;
+        let lanes = <i64>load<i8>(errors + <usize>o);
+        if (made == 2) lanes += (<i64>load<i8>(errors + <usize>o, 1)) << 32;
+        if (!lanes) continue;
+        if (group != gathered) gather(conv, xT, x, zero, rows, oy, ox, group, n, patch);
+        gathered = group;
+        const at = db + ((<usize>(o - c0)) << 2);
+        if (db) store<i32>(at, load<i32>(at) + <i32>lanes);
+        const acc = dw + <usize>(o - c0) * channelBytes;
+        if (made == 2) {
+          if (db) store<i32>(at, load<i32>(at, 4) + high(lanes), 4);
+          addLanes(acc, patch, lanes, n);
+        } else {
+          accumulate(acc, patch, <i32>lanes, n);
+          if (zero) subtract(acc, zero * <i32>lanes, n);
         }
       }
     }
   }
+  if (!paired) return;
+  for (let o = c0; o + 1 < c1; o += 2) split(dw + <usize>(o - c0) * channelBytes, n, patch);
 }
 
-/** acc[i] −= value: the zero point's share of one run. */
+/** acc[i] −= value: the zero point's share. */
 function subtract(acc: usize, value: i32, n: usize): void {
   for (const end = acc + (n << 2); acc < end; acc += 4) store<i32>(acc, load<i32>(acc) - value);
 }

@@ -38,20 +38,20 @@ const FN: i32 = 1;
 
 /**
  * The n bytes under output (oy, ox) that one group of channels sees, in the kernel's own order [kernelH, kernelW,
- * c/groups]; the padding is the input zero point.
+ * c/groups]; `rows` are the taps of oy, and the padding is the input zero point.
  */
-function gather(
+export function gather(
   conv: usize,
   xT: usize,
   x: usize,
   zero: i32,
+  rows: i32,
   oy: i32,
   ox: i32,
   group: i32,
   n: usize,
   to: usize,
 ): void {
-  const rows = Taps.vertical(conv, xT, oy);
   const columns = Taps.horizontal(conv, xT, ox);
   const kx0 = Taps.first(columns);
   const taps = Taps.end(columns) - kx0;
@@ -65,22 +65,23 @@ function gather(
   const dilationH = load<i32>(conv, CONV_DILATION_H);
   const xPitch = load<i32>(xT, TENSOR_PITCH);
   if (taps < kernelW || ky1 - ky0 < load<i32>(conv, CONV_KERNEL_H)) memory.fill(to, <u8>zero, n);
-  // one run of bytes per kernel row where the taps of a row are neighbours, else one run per tap
-  const joined = dilationW == 1 && groups == 1;
-  const runs = joined ? 1 : taps;
-  const runBytes = <usize>(joined ? taps * inputChannels : perGroup);
   const top = oy * load<i32>(conv, CONV_STRIDE_H) - load<i32>(conv, CONV_PAD_TOP) + ky0 * dilationH;
   const left = ox * load<i32>(conv, CONV_STRIDE_W) - load<i32>(conv, CONV_PAD_LEFT) + kx0 * dilationW;
   let row = x + <isize>(top * xPitch + left * inputChannels + group * perGroup);
   to += <usize>((ky0 * kernelW + kx0) * perGroup);
-  for (let ky = ky0; ky < ky1; ++ky) {
-    for (let run = 0, from = row, at = to; run < runs; ++run) {
+  // one run of bytes per kernel row where the taps of a row are neighbours, else one run per tap
+  const joined = dilationW == 1 && groups == 1;
+  const tapBytes = <usize>(dilationW * inputChannels);
+  const runBytes = <usize>(joined ? taps * inputChannels : perGroup);
+  const rowStep = <usize>(xPitch * dilationH);
+  const step = <usize>(kernelW * perGroup);
+  for (let ky = ky0; ky < ky1; ++ky, row += rowStep, to += step) {
+    let left = joined ? 1 : taps;
+    for (let from = row, at = to; left; --left) {
       memory.copy(at, from, runBytes);
-      from += <usize>(dilationW * inputChannels);
+      from += tapBytes;
       at += <usize>perGroup;
     }
-    row += <usize>(xPitch * dilationH);
-    to += <usize>(kernelW * perGroup);
   }
 }
 
@@ -140,18 +141,21 @@ export function conv2d(
   let left = (load<i32>(conv, CONV_Y1) - load<i32>(conv, CONV_Y0)) * (x1 - x0);
   let oy = load<i32>(conv, CONV_Y0);
   let ox = x0;
+  let rows = Taps.vertical(conv, xT, oy);
   for (; left > 0; left -= POSITIONS) {
     const positions = min(POSITIONS, left);
     const row = oy;
     const column = ox;
+    const rowTaps = rows;
     for (let group = 0, o = 0; group < groups; ++group) {
       oy = row;
       ox = column;
+      rows = rowTaps;
       for (let i = 0, patch = patches; i < positions; ++i, patch += n) {
-        gather(conv, xT, x, inputZero, oy, ox, group, n, patch);
+        gather(conv, xT, x, inputZero, rows, oy, ox, group, n, patch);
         if (++ox == x1) {
           ox = x0;
-          ++oy;
+          rows = Taps.vertical(conv, xT, ++oy);
         }
       }
       pack(patches, n, positions, inputZero, words);
