@@ -100,8 +100,11 @@ export function renew(): void {
   oldest = 0;
 }
 
-/** Looks at a frame: sets marks, counts, noise. Reference and activations stay as they are. */
-export function scan(input: Stage, frame: usize, o: PassOptions): void {
+/**
+ * Looks at a frame: sets marks, counts, noise. Reference and activations stay as they are. Patches grow `older` frames older: 0 when
+ * the same frame is looked at again.
+ */
+export function scan(input: Stage, frame: usize, o: PassOptions, older: i32): void {
   const patch = o.patch;
   const c = input.c;
   const exact = o.policy == policy.EXACT;
@@ -145,7 +148,7 @@ export function scan(input: Stage, frame: usize, o: PassOptions): void {
           else ++darker;
         }
       }
-      const years = sum ? min(<i32>load<u8>(age) + 1, 255) : 0;
+      const years = sum ? min(<i32>load<u8>(age) + older, 255) : 0;
       store<u8>(age, years);
       oldest = max(oldest, years);
       if ((what & WHAT) == DIRTY) ++dirty;

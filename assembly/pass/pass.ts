@@ -116,9 +116,9 @@ export function infer(frame: Frame): Stage {
 function look(frame: usize): i32 {
   if (asked || options.policy == policy.DENSE) return DENSE_ASKED;
   const unknown = gate.noise < 0;
-  gate.scan(input, frame, options);
+  gate.scan(input, frame, options, 1);
   // thresholds without noise say little: once more with what was just measured
-  if (unknown) gate.scan(input, frame, options);
+  if (unknown) gate.scan(input, frame, options, 0);
   if (gate.together) return DENSE_ILLUMINATION;
   if ((<i64>gate.dirty) << 32 > options.denseShare * gate.patches()) return DENSE_SHARE;
   if (options.policy != policy.EXACT) gate.refresh(options);
