@@ -158,7 +158,8 @@ export const MODULE_ERRORS: readonly ErrorEntry[] = [
     code: 30,
     name: "net-too-large",
     message: "the network does not fit the memory, even with every layer recomputed that can be",
-    advice: "The device's log says which input size would fit; or raise the limit, or make layers smaller.",
+    advice:
+      "Memory grows with the pixels of a frame: one with about limit / bytes as many would fit. Or raise the limit, or make layers smaller.",
     got: "bytes",
     want: "limit",
   },
