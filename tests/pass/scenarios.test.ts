@@ -1,0 +1,40 @@
+// Every drawn scene, the adversarial ones too, under the three policies.
+import { expect, it } from "vitest";
+import { drawScene, SCENARIOS, type Scenario } from "../../host/data/scene.ts";
+import type { Net } from "../../host/pass/net.ts";
+import { PassRunner } from "../../host/pass/runner.ts";
+
+const net: Net = {
+  input: [48, 64, 1],
+  layers: [
+    {
+      kind: "conv2d",
+      kernel: 3,
+      stride: 2,
+      padding: 1,
+      filters: 4,
+      weights: Int8Array.from({ length: 36 }, (_, i) => ((i * 37) % 201) - 100),
+      multiplier: 0.002,
+    },
+    { kind: "maxPool", kernel: 2 },
+  ],
+};
+const REFRESH = 16;
+
+it.each(Object.keys(SCENARIOS) as Scenario[])("%s", async (scenario) => {
+  const clip = drawScene({ scenario, width: 64, height: 48, frames: 60 });
+  const size = clip.width * clip.height;
+  const dense = await PassRunner.load(net, { policy: "dense" });
+  const exact = await PassRunner.load(net, { policy: "exact" });
+  const guarded = await PassRunner.load(net, { policy: "guarded", refresh: REFRESH });
+  for (let t = 0; t < clip.count; t++) {
+    const frame = Int8Array.from(clip.pixels.subarray(t * size, (t + 1) * size), (pixel) => pixel - 128);
+    expect(exact.infer(frame).output).toEqual(dense.infer(frame).output);
+    const { output, counters } = guarded.infer(frame);
+    expect(output).toEqual(dense.infer(guarded.reference()).output);
+    expect(counters.refreshAge).toBeLessThanOrEqual(REFRESH);
+    expect(counters.macs).toBeLessThanOrEqual(counters.denseMacs);
+  }
+  const { macsTotal, denseMacsTotal } = guarded.counters();
+  if (scenario === "static") expect(macsTotal).toBeLessThan(denseMacsTotal / 4);
+});
