@@ -38,3 +38,22 @@ it.each(Object.keys(SCENARIOS) as Scenario[])("%s", async (scenario) => {
   const { macsTotal, denseMacsTotal } = guarded.counters();
   if (scenario === "static") expect(macsTotal).toBeLessThan(denseMacsTotal / 4);
 });
+
+it("fast keeps a layer within its bound of what it would compute from its cached input", async () => {
+  const one: Net = { ...net, layers: net.layers.slice(0, 1) };
+  const clip = drawScene({ scenario: "foliage", width: 64, height: 48, frames: 40 });
+  const size = clip.width * clip.height;
+  const dense = await PassRunner.load(one, { policy: "dense" });
+  const fast = await PassRunner.load(one, { policy: "fast", tau: 1 });
+  const bound = fast.plan[0]!.bound;
+  let most = 0;
+  for (let t = 0; t < clip.count; t++) {
+    const frame = Int8Array.from(clip.pixels.subarray(t * size, (t + 1) * size), (pixel) => pixel - 128);
+    const { output } = fast.infer(frame);
+    dense.infer(fast.reference()).output.forEach((value, i) => {
+      most = Math.max(most, Math.abs(value - output[i]!));
+    });
+  }
+  expect(most).toBeLessThanOrEqual(bound);
+  expect(most).toBeGreaterThan(0);
+});
