@@ -14,6 +14,7 @@ import {
 } from "./kernels/report.ts";
 import { machineText } from "./machine.ts";
 import type { OctoResult } from "./octo.ts";
+import { type StackResult, stackTable } from "./stack.ts";
 import { markdownTable, percent } from "./tables.ts";
 
 export const PAGE = new URL("../docs/benchmarks.md", import.meta.url);
@@ -21,12 +22,13 @@ export const PAGE = new URL("../docs/benchmarks.md", import.meta.url);
 export interface Results {
   octo: OctoResult;
   kernels: KernelsResult;
+  stack: StackResult;
 }
 
 export async function readResults(): Promise<Results> {
   const read = async (name: string): Promise<never> =>
     JSON.parse(await readFile(new URL(`./results/${name}.json`, import.meta.url), "utf8")) as never;
-  return { octo: await read("octo"), kernels: await read("kernels") };
+  return { octo: await read("octo"), kernels: await read("kernels"), stack: await read("stack") };
 }
 
 /** The page with its tables made anew. @throws Error if it asks for a table that does not exist */
@@ -39,7 +41,7 @@ export function render(page: string, results: Results): string {
   });
 }
 
-function tablesOf({ octo, kernels }: Results): Record<string, string | undefined> {
+function tablesOf({ octo, kernels, stack }: Results): Record<string, string | undefined> {
   const counts = (app: string): string => countsTable(kernels.apps.find((one) => one.app === app)!);
   return {
     octo: octoTable(octo),
@@ -51,6 +53,7 @@ function tablesOf({ octo, kernels }: Results): Record<string, string | undefined
     memory: memoryTable(kernels),
     features: featuresTable(kernels),
     code: codeTable(kernels),
+    stack: stackTable(stack),
   };
 }
 

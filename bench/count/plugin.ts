@@ -84,13 +84,13 @@ export async function countRegions(options: GuestOptions): Promise<{ regions: Re
   const folder = await mkdtemp(join(tmpdir(), "octomote-count-"));
   const counts = join(folder, "counts.jsonl");
   try {
-    const text = await guest(
+    const text = await runGuest(
       [
         ...options.arguments,
         ...["-semihosting-config", "enable=on,target=native"],
         ...["-plugin", `${plugin},out=${counts},hot=${options.hot ?? 0}`],
       ],
-      options.timeout ?? 300,
+      options.timeout,
     );
     return { regions: parseRegions(await readFile(counts, "utf8")), console: text };
   } finally {
@@ -98,7 +98,8 @@ export async function countRegions(options: GuestOptions): Promise<{ regions: Re
   }
 }
 
-function guest(args: string[], timeout: number): Promise<string> {
+/** Runs QEMU to the guest's own end; returns what it wrote through semihosting. `timeout` in seconds ends one that hangs. */
+export function runGuest(args: string[], timeout = 300): Promise<string> {
   return new Promise((resolve, reject) => {
     const qemu = spawn("qemu-system-arm", args, { stdio: ["ignore", "pipe", "pipe"] });
     let text = "";

@@ -50,6 +50,12 @@ void cpuSleep(uint32_t ms, bool (*ready)(void)) {
 
 uint32_t cpuBootNumber(void) { return bootNumber & 0xffffff; }
 
+// the paint may itself be a call, which needs a little below this frame
+__attribute__((noinline)) void cpuPaintStack(void) {
+  uint32_t *here = (uint32_t *)__builtin_frame_address(0) - 16;
+  for (uint32_t *at = __stack_start; at < here; at++) *at = STACK_PAINT;
+}
+
 uint32_t cpuStackUsed(void) {
   const uint32_t *at = __stack_start;
   while (at < __stack_end && *at == STACK_PAINT) at++;

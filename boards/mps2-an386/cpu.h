@@ -23,7 +23,10 @@ void cpuSleep(uint32_t ms, bool (*ready)(void));
 /** A number that is another one after each reset. */
 uint32_t cpuBootNumber(void);
 
-/** Bytes of the C stack that were ever used. */
+/** Paints the C stack below the caller, so that the deepest use from here on can be read. */
+void cpuPaintStack(void);
+
+/** Bytes of the C stack that were used since it was painted. */
 uint32_t cpuStackUsed(void);
 
 __attribute__((noreturn)) void cpuReset(void);

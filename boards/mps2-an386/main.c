@@ -10,7 +10,8 @@
 extern uint8_t __stack_start[], __stack_end[], __data_start[], __data_end[], __bss_start[], __bss_end[],
     __pool_start[], __pool_end[];
 
-// STACK_RESERVE: what host functions and interrupts need below the deepest call of a module
+// STACK_RESERVE: what host functions and interrupts need below the deepest call of a module, and wasm3's compiler below the
+// innermost block (`npm run bench:stack`)
 enum { MODULE_STACK = 3584, STACK_RESERVE = 896 };
 
 static void waitFor(uint32_t ms, bool outputPending) {

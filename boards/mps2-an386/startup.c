@@ -9,9 +9,7 @@ extern uint32_t __stack_start[], __stack_end[], __data_start[], __data_end[], __
 int main(void);
 
 __attribute__((noreturn, used)) void reset(void) {
-  // painted, so that the deepest use can be read later
-  uint32_t *here = (uint32_t *)__builtin_frame_address(0) - 16;
-  for (uint32_t *at = __stack_start; at < here; at++) *at = STACK_PAINT;
+  cpuPaintStack();
   memcpy(__data_start, __data_load, (size_t)((char *)__data_end - (char *)__data_start));
   memset(__bss_start, 0, (size_t)((char *)__bss_end - (char *)__bss_start));
   main();

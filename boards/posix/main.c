@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -45,6 +46,16 @@ static uint32_t staticBytes(void) { return (uint32_t)(&_end - &__data_start); }
 static uint32_t staticBytes(void) { return 0; }
 #endif
 
+/** What a module may use of the stack that is below here: all but a reserve for host functions. */
+static const void *stackBound(void) {
+  enum { DEFAULT = 8 << 20, RESERVE = 256 << 10 };
+  struct rlimit limit;
+  bool told = getrlimit(RLIMIT_STACK, &limit) == 0 && limit.rlim_cur < DEFAULT;
+  uintptr_t bytes = told ? (uintptr_t)limit.rlim_cur : DEFAULT;
+  if (bytes < 2 * RESERVE) return NULL;
+  return (const void *)((uintptr_t)__builtin_frame_address(0) - bytes + RESERVE);
+}
+
 int main(int argc, char **argv) {
   Options options;
   int status = optionsRead(&options, argc, argv);
@@ -84,6 +95,7 @@ int main(int argc, char **argv) {
                  .pool = pool,
                  .poolBytes = options.poolBytes,
                  .moduleStack = options.stackBytes,
+                 .stackBound = stackBound(),
                  .staticBytes = staticBytes(),
                  .autostart = options.autostart,
                  .seed = options.seed,

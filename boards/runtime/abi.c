@@ -46,10 +46,22 @@ static struct {
   bool loaded, ready;
 } abi;
 
+#ifdef OM_BENCH
+void (*abiObserver)(Export export, bool entered);
+
+static void observe(Export export, bool entered) {
+  if (abiObserver != NULL) abiObserver(export, entered);
+}
+#else
+#define observe(export, entered) ((void)0)
+#endif
+
 /** Runs engineCall and gives a trap its place: the fault of a host function, or the engine's with the export. */
 static Error call(Export export, int32_t argument, int32_t *result, Fault *fault) {
   abiContext.fault.code = OM_OK;
+  observe(export, true);
   Error error = engineCall(abi.handle[export], argument, result, fault);
+  observe(export, false);
   if (error == OM_OK) return OM_OK;
   if (abiContext.fault.code != OM_OK) {
     *fault = abiContext.fault;

@@ -76,6 +76,11 @@ uint32_t abiSamples(void);
 /** Names of the import modules that this firmware has; NULL ends the list. */
 extern const char *const abiImportModules[];
 
+#ifdef OM_BENCH
+/** Told when an entry point is entered and left, by firmware that measures; NULL: nobody is. */
+extern void (*abiObserver)(Export export, bool entered);
+#endif
+
 /** A module's own exports, for benchmarks: a handle for abiCall, or 0. */
 uint32_t abiFind(const char *name, const char *signature);
 MUST_CHECK Error abiCall(uint32_t function, int32_t argument, int32_t *result, Fault *fault);

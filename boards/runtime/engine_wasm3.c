@@ -27,6 +27,7 @@ static struct {
 } engine;
 
 static const char hostTrap[] = "host";
+static const char nestedTooDeep[] = "blocks are nested too deep for the C stack";
 
 // survives a change of the module
 static const void *stackBound;
@@ -36,6 +37,12 @@ void engineSetStackBound(const void *lowest) { stackBound = lowest; }
 /** wasm3 asks this at each call of a function of the module. */
 M3Result m3_Yield(void) {
   return (const void *)__builtin_frame_address(0) < stackBound ? m3Err_trapStackOverflow : m3Err_none;
+}
+
+/** wasm3's compiler asks this for each opcode, in its place: it calls itself for each block within a block. */
+M3Result octomoteReadOpcode(m3opcode_t *opcode, bytes_t *bytes, cbytes_t end) {
+  if ((const void *)__builtin_frame_address(0) < stackBound) return nestedTooDeep;
+  return Read_opcode(opcode, bytes, end);
 }
 
 /** In place of wasm3's, which follows what could not be allocated: a failed load resets the whole pool anyway. */

@@ -37,7 +37,7 @@ typedef struct Board {
   size_t poolBytes;
   /** The module's own stack, in the pool. */
   uint32_t moduleStack;
-  /** The lowest address that the C stack may reach while a module runs; NULL: the operating system sees to it. */
+  /** The lowest address that the C stack may reach while a module is compiled or runs; NULL: nobody looks. */
   const void *stackBound;
   /** Bytes of the C stack set aside (0: the operating system's), and of .data and .bss without pool and stack. */
   uint32_t cStack, staticBytes;

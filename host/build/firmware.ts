@@ -4,7 +4,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { basename, join, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { type CompileJob, compileProgram } from "./compile-c.ts";
-import { FirmwareError, findCompiler, findProgram, findWasm3, runTool } from "./toolchain.ts";
+import { FirmwareError, findCompiler, findProgram, findWasm3, runTool, sanitizerFlags } from "./toolchain.ts";
 
 export { FirmwareError, findCompiler, findProgram };
 
@@ -15,10 +15,15 @@ export type Board = "posix" | "mps2-an386";
 export const BOARDS: readonly Board[] = ["posix", "mps2-an386"];
 
 export interface BuildFirmwareOptions {
-  /** With address and undefined-behaviour sanitizers in our own code, for tests (boards of the host's compiler). */
+  /**
+   * With address and undefined-behaviour sanitizers in our own code, for tests (boards of the host's compiler). Without a
+   * word OCTOMOTE_SANITIZE=1 decides, so that programs which tests start build it too (docs/testing.md).
+   */
   sanitize?: boolean;
   /** The variant that counts: instead of the link it runs the module's `bench` exports between markers. */
   bench?: boolean;
+  /** The variant that paints its stack and tells, for a script of requests, how deep each entry point goes. */
+  stack?: boolean;
   /** Largest number of values on a function's stack in wasm3; more costs RAM. */
   functionStackHeight?: number;
   onProgress?(message: string): void;
@@ -79,10 +84,15 @@ const WASM3_FLAGS = [
 
 /**
  * Flags of one of wasm3's own files, besides its configuration. Its m3_FreeModule, which runs when a module cannot be
- * parsed, follows pointers that were never allocated: engine_wasm3.c has one in its place.
+ * parsed, follows pointers that were never allocated, and its compiler calls itself without a bound: engine_wasm3.c has
+ * something in their place.
  */
-export const wasm3Flags = (source: string) =>
-  basename(source) === "m3_module.c" ? [...WASM3_FLAGS, "-Dm3_FreeModule=m3_FreeModuleOfWasm3"] : WASM3_FLAGS;
+export const wasm3Flags = (source: string) => [...WASM3_FLAGS, ...(REPLACED[basename(source)] ?? [])];
+
+const REPLACED: Record<string, string[]> = {
+  "m3_module.c": ["-Dm3_FreeModule=m3_FreeModuleOfWasm3"],
+  "m3_compile.c": ["-DRead_opcode=octomoteReadOpcode"],
+};
 
 /** Our configuration of wasm3: the same for its own files and for those that include its headers. */
 export const wasm3Defines = (height: number) => [
@@ -150,14 +160,14 @@ function sourcesIn(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-/** The board's own files: a bench build has main_bench.c in place of main.c. */
-function boardSources(board: Board, bench: boolean): string[] {
-  const left = bench ? "main.c" : "main_bench.c";
-  const sources = sourcesIn(join(ROOT, "boards", board)).filter((path) => basename(path) !== left);
-  if (bench && !sources.some((path) => basename(path) === "main_bench.c")) {
-    throw new FirmwareError(`${board} has no bench variant: only boards with main_bench.c do`);
+/** The board's own files, with one of its main files: a variant has one of its own in place of main.c. */
+function boardSources(board: Board, variant: "bench" | "stack" | ""): string[] {
+  const main = variant === "" ? "main.c" : `main_${variant}.c`;
+  const sources = sourcesIn(join(ROOT, "boards", board));
+  if (!sources.some((path) => basename(path) === main)) {
+    throw new FirmwareError(`${board} has no ${variant} variant: only boards with ${main} do`);
   }
-  return sources;
+  return sources.filter((path) => basename(path) === main || !/^main(_\w+)?\.c$/.test(basename(path)));
 }
 
 /**
@@ -172,25 +182,28 @@ export async function buildFirmware(
   const compiler = compilerOf(file);
   if (compiler === undefined) throw new FirmwareError(`${board} cannot be built: ${missing(file)}`);
   const wasm3 = findWasm3(ROOT);
-  const { sanitize = false, bench = false } = options;
-  const variant = [board, sanitize && "sanitize", bench && "bench"].filter(Boolean).join("-");
+  const measuring = options.bench ? "bench" : options.stack ? "stack" : "";
+  const sanitize =
+    options.sanitize ??
+    (process.env.OCTOMOTE_SANITIZE === "1" && file.toolchain === "host" && measuring === "");
+  const variant = [board, sanitize && "sanitize", measuring].filter(Boolean).join("-");
   const out = join(ROOT, "dist/boards", variant);
 
   const runtime = join(ROOT, "boards/runtime");
   const cpu = file.flags ?? [];
   const defines = Object.entries(file.defines ?? {}).map(([name, value]) => `-D${name}=${value}`);
   const engine = wasm3Defines(options.functionStackHeight ?? file.functionStackHeight);
-  const checked = sanitize ? ["-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-g", "-O1"] : [];
+  const checked = sanitize ? await sanitizerFlags(compiler) : { compile: [], link: [] };
   const own = [
     ...WARNINGS,
     ...cpu,
-    ...(sanitize ? checked : file.optimise.own),
+    ...(sanitize ? checked.compile : file.optimise.own),
     // int32 wraps as it does in WebAssembly
     "-fwrapv",
     ...engine,
     ...defines,
     `-DOM_VERSION="${version()}"`,
-    ...(bench ? ["-DOM_BENCH"] : []),
+    ...(measuring === "" ? [] : ["-DOM_BENCH"]),
     `-I${runtime}`,
     "-isystem",
     wasm3.folder,
@@ -198,7 +211,7 @@ export async function buildFirmware(
   const ours = [
     ...sourcesIn(runtime),
     ...sourcesIn(join(runtime, "intrinsics")),
-    ...boardSources(board, bench),
+    ...boardSources(board, measuring),
   ];
   const jobs: CompileJob[] = [
     ...ours.map((source) => ({ source, flags: own })),
@@ -212,7 +225,7 @@ export async function buildFirmware(
   const changed = await compileProgram({
     compiler,
     jobs,
-    linkFlags: [...cpu, ...checked, ...(file.linkFlags ?? []), ...(script ? ["-T", script] : [])],
+    linkFlags: [...cpu, ...checked.link, ...(file.linkFlags ?? []), ...(script ? ["-T", script] : [])],
     linkInputs: script ? [script] : [],
     objects: join(out, "objects"),
     output: path,
