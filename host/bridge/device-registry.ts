@@ -21,6 +21,7 @@ export class DeviceRegistry {
   readonly #devices = new Map<string, BridgeDevice>();
   readonly #links = new Set<DeviceLink>();
   #past: FrameCounts = { in: 0, bad: 0, noise: 0 };
+  #pastFeatures = 0;
 
   /** Does nothing. */
   constructor(bus: BridgeBus) {
@@ -39,6 +40,11 @@ export class DeviceRegistry {
   /** Frames of all links that ever were. */
   frames(): FrameCounts {
     return [...this.#links].reduce(addFrames, this.#past);
+  }
+
+  /** Features that were left out of all devices that ever were. */
+  featuresDropped(): number {
+    return this.all().reduce((sum, device) => sum + device.featuresDropped, this.#pastFeatures);
   }
 
   /**
@@ -86,6 +92,7 @@ export class DeviceRegistry {
 
   /** Forgets a device; true if it was known. It comes back with its next hello. */
   remove(id: string): boolean {
+    this.#pastFeatures += this.#devices.get(id)?.featuresDropped ?? 0;
     const known = this.#devices.delete(id);
     this.#bus.emit("deviceRemoved", { id });
     return known;

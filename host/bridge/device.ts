@@ -23,6 +23,8 @@ export interface DeviceState {
   samplesPerSecond?: number;
   bytesOut: number;
   dropped: number;
+  /** Features that the bridge has left out, since they came too fast; absent while there are none. */
+  featuresDropped?: number;
   /** Seconds. */
   uptime: number;
   running: boolean;
@@ -69,6 +71,8 @@ export class BridgeDevice {
   hello: Hello;
   online = true;
   since = Date.now();
+  /** Features that came faster than they are passed on. */
+  featuresDropped = 0;
   #state: State | undefined;
   #stateTime = 0;
   readonly #rate = new Rate();
@@ -121,6 +125,7 @@ export class BridgeDevice {
       samplesPerSecond: round(state.running ? this.#rate.perSecond : 0, 10),
       bytesOut: state.bytesSent,
       dropped: state.dropped,
+      featuresDropped: this.featuresDropped || undefined,
       uptime: round(state.uptime / 1000, 1000) as number,
       running: state.running,
       memory: this.memory,

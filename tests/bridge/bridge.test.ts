@@ -1,22 +1,10 @@
 import { describe, expect, it } from "vitest";
 import { encodePreview } from "../../host/protocol/preview.ts";
-import { requires } from "../support/requirements.ts";
 import { TestClient } from "./support/client.ts";
-import { type BrokerKind, cleanups, setUp } from "./support/stage.ts";
+import { cleanups, SETUPS, setUp } from "./support/stage.ts";
 import { until } from "./support/wait.ts";
 
-const mosquitto = requires("mosquitto");
-const setups: [BrokerKind, 4 | 5][] = [
-  ["aedes", 4],
-  ...(mosquitto.skip
-    ? []
-    : ([
-        ["mosquitto", 5],
-        ["mosquitto", 4],
-      ] as [BrokerKind, 4 | 5][])),
-];
-
-describe.each(setups)("the bridge at %s, MQTT version %i", (kind, version) => {
+describe.each(SETUPS)("the bridge at %s, MQTT version %i", (kind, version) => {
   it("tells of itself and its devices as docs/mqtt.md says", async () => {
     const { client, url } = await setUp(kind, version);
     expect(await client.wait("octomote/bridge/state")).toEqual({ state: "online" });
@@ -46,6 +34,8 @@ describe.each(setups)("the bridge at %s, MQTT version %i", (kind, version) => {
     expect(await client.wait("octomote/bridge/health")).toEqual({
       uptime: expect.any(Number),
       rss: expect.any(Number),
+      heap: expect.any(Number),
+      dropped: { features: 0, mqtt: expect.any(Number) },
       messages: { in: expect.any(Number), out: expect.any(Number) },
       devices: expect.any(Number),
       frames: { in: expect.any(Number), bad: 0, noise: 0 },
@@ -139,6 +129,24 @@ describe.each(setups)("the bridge at %s, MQTT version %i", (kind, version) => {
     await until(() => client.last.has("octomote/kitchen/preview"));
     expect([...(client.last.get("octomote/kitchen/preview")?.payload ?? [])]).toEqual([...preview]);
     expect(client.last.has("octomote/kitchen/features")).toBe(false);
+  });
+
+  it("passes on what a second may bring of features, and counts what it leaves out", async () => {
+    const { client, device } = await setUp(kind, version);
+    const passed = () => client.all.filter(({ topic }) => topic === "octomote/kitchen/features").length;
+    for (let i = 0; i < 2000; i++) device.endpoint.features(Uint8Array.of(i & 255));
+    device.state.uptime += 200;
+    const { featuresDropped } = await client.wait(
+      "octomote/kitchen",
+      ({ uptime, featuresDropped }) => uptime > 1.5 && featuresDropped > 1000,
+    );
+    await until(() => passed() + featuresDropped >= 2000);
+    expect(passed()).toBeGreaterThanOrEqual(500);
+    const health = async () => (await client.ask("health")).data.dropped.features;
+    expect(await health()).toBe(2000 - passed());
+    await device.close();
+    await client.ask("device/remove", { id: "kitchen" });
+    expect(await health()).toBe(2000 - passed());
   });
 
   it("switches a device and hands messages to its module", async () => {

@@ -10,10 +10,13 @@ const EXPIRY_S = 30;
 export interface Health {
   /** Seconds since this process started. */
   uptime: number;
-  /** Resident memory of this process, bytes. */
+  /** Resident memory of this process, and what of its JavaScript heap is in use, bytes. */
   rss: number;
+  heap: number;
   /** MQTT messages since the start. */
   messages: { in: number; out: number };
+  /** Given up since the start: features of devices that send too many, messages that the broker did not take. */
+  dropped: { features: number; mqtt: number };
   /** Devices online. */
   devices: number;
   /** Frames of all links since the start. */
@@ -21,10 +24,13 @@ export interface Health {
 }
 
 export function healthOf({ mqtt, devices }: BridgeContext): Health {
+  const { rss, heapUsed } = process.memoryUsage();
   return {
     uptime: Math.round(process.uptime()),
-    rss: process.memoryUsage.rss(),
+    rss,
+    heap: heapUsed,
     messages: { in: mqtt.stats.in, out: mqtt.stats.out },
+    dropped: { features: devices.featuresDropped(), mqtt: mqtt.stats.dropped },
     devices: devices.all().filter((device) => device.online).length,
     frames: devices.frames(),
   };

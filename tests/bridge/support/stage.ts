@@ -2,6 +2,7 @@
 import { afterEach } from "vitest";
 import { Bridge } from "../../../host/bridge/bridge.ts";
 import { EmbeddedBroker } from "../../../host/bridge/broker/embedded-broker.ts";
+import { requires } from "../../support/requirements.ts";
 import { TestClient } from "./client.ts";
 import { startMosquitto } from "./mosquitto.ts";
 import { type SimulatedDevice, simulateDevice } from "./simulated-device.ts";
@@ -13,6 +14,15 @@ afterEach(async () => {
 });
 
 export type BrokerKind = "aedes" | "mosquitto";
+
+/** The brokers and versions of MQTT that a suite runs at: the embedded one and, where it is there, Mosquitto. */
+export const SETUPS: [BrokerKind, 4 | 5][] = [
+  ["aedes", 4],
+  ...(requires("mosquitto").skip ? [] : (["mosquitto"] as const)).flatMap((kind): [BrokerKind, 4 | 5][] => [
+    [kind, 5],
+    [kind, 4],
+  ]),
+];
 
 /** Starts a broker, and returns its address. */
 export async function broker(kind: BrokerKind): Promise<string> {
