@@ -42,6 +42,7 @@ static struct {
   size_t outLength, outSent;
 
   uint32_t epoch;
+  uint32_t hellos; // sent in this epoch
   bool up, helloDue, ackDue;
   uint64_t helloAt, stateAt; // not before
   uint16_t expected;         // next reliable frame from the host
@@ -63,6 +64,7 @@ static void startEpoch(uint64_t now) {
   state.up = false;
   state.helloDue = true;
   state.helloAt = now;
+  state.hellos = 0;
   state.ackDue = false;
   state.expected = 0;
   state.nextSequence = 0;
@@ -207,7 +209,7 @@ static bool encodeHello(uint64_t now) {
   if (!state.helloDue || now < state.helloAt) return false;
   state.helloAt = now + HELLO_MS;
   CborWriter w = {PAYLOAD, LINK_MAX_PAYLOAD, 0, false};
-  state.user->hello(&w, state.epoch);
+  state.user->hello(&w, state.epoch, ++state.hellos);
   encode(HELLO, false, 0, w.data, w.length);
   return true;
 }

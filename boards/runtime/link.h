@@ -18,8 +18,8 @@ enum { LINK_LOG = 0x11, LINK_FEATURES = 0x12 };
 
 /** What the link needs from above. */
 typedef struct LinkUser {
-  /** Writes the hello of this epoch. */
-  void (*hello)(CborWriter *w, uint32_t epoch);
+  /** Writes the hello of this epoch; `count` tells the how manieth. */
+  void (*hello)(CborWriter *w, uint32_t epoch, uint32_t count);
   /** Writes the state; false: there is nothing new. */
   bool (*state)(CborWriter *w);
   /** Carries out a request and writes the answer, at most LINK_MAX_ANSWER bytes; false: nothing to answer. */

@@ -7,6 +7,7 @@
 #include "link.h"
 #include "pool.h"
 #include "requests.h"
+#include "sha256.h"
 
 #ifndef OM_VERSION
 #error "define OM_VERSION: the firmware's version as a string (host/build/firmware.ts does)"
@@ -24,6 +25,7 @@ static struct {
   Fault fault; // code 0: none
   uint8_t record[RECORD_BYTES];
   uint32_t recordBytes;
+  uint8_t moduleDigest[SHA256_BYTES];
 } loop;
 
 // ---- what goes out
@@ -49,10 +51,11 @@ static void putMemory(CborWriter *w) {
   cborInt(w, loop.board->staticBytes);
 }
 
-static void putHello(CborWriter *w, uint32_t epoch) {
+static void putHello(CborWriter *w, uint32_t epoch, uint32_t count) {
   uint32_t modules = 0;
   while (abiImportModules[modules] != NULL) modules++;
-  cborMap(w, 11);
+  bool hasModule = loop.board->moduleBytes > 0;
+  cborMap(w, 12u + hasModule);
   cborInt(w, 0);
   cborInt(w, 1);
   cborInt(w, 1);
@@ -72,10 +75,16 @@ static void putHello(CborWriter *w, uint32_t epoch) {
   for (uint32_t i = 0; i < modules; i++) cborText(w, abiImportModules[i]);
   cborInt(w, 8);
   cborInt(w, loop.board->moduleBytes);
+  if (hasModule) {
+    cborInt(w, 9);
+    cborBytes(w, loop.moduleDigest, SHA256_BYTES);
+  }
   cborInt(w, 10);
   putMemory(w);
   cborInt(w, 11);
   cborBool(w, loop.running);
+  cborInt(w, 12);
+  cborInt(w, count);
 }
 
 static void putFault(CborWriter *w, const Fault *fault) {
@@ -217,6 +226,13 @@ static void step(uint64_t now) {
   if (loop.stepsLeft != 0 && --loop.stepsLeft == 0) loopPause();
 }
 
+static void digestModule(const Board *board) {
+  Sha256 hash;
+  sha256Start(&hash);
+  sha256Take(&hash, board->module, board->moduleBytes);
+  sha256End(&hash, loop.moduleDigest);
+}
+
 static size_t writeOut(const uint8_t *data, size_t bytes) { return loop.board->write(data, bytes); }
 
 void loopInit(const Board *board) {
@@ -224,6 +240,7 @@ void loopInit(const Board *board) {
   memset(&loop, 0, sizeof loop);
   loop.board = board;
   loop.host = (AbiHost){board->sensor, publish, sendLog, board->millis};
+  digestModule(board);
   poolInit(board->pool, board->poolBytes);
   engineSetStackBound(board->stackBound);
   linkInit(&user, board->bootNumber, board->millis());

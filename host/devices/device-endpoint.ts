@@ -44,7 +44,7 @@ export type Handlers = { [V in Verb]: (args: WireArgs[V]) => Answers[V] | Promis
 export interface DeviceUser {
   /** Puts bytes on the wire; false if it takes none now. */
   send(bytes: Uint8Array): boolean;
-  hello(): Omit<Hello, "protocol" | "epoch">;
+  hello(): Omit<Hello, "protocol" | "epoch" | "count">;
   /** The state if there is something new to tell; asked every 100 ms while the link is up. */
   state(): State | null;
   readonly handlers: Handlers;
@@ -67,6 +67,8 @@ export class DeviceEndpoint {
   readonly #decoder: FrameDecoder;
   readonly #channel: GoBackN;
   #epoch: number;
+  /** Hellos of this epoch. */
+  #hellos = 0;
   #welcomed = false;
   #streamSequence = 0;
   #streams: { type: number; payload: Uint8Array }[] = [];
@@ -108,6 +110,7 @@ export class DeviceEndpoint {
   reset(): void {
     this.#end();
     this.#epoch = (this.#epoch + 1) >>> 0;
+    this.#hellos = 0;
     this.#hello();
   }
 
@@ -136,7 +139,8 @@ export class DeviceEndpoint {
 
   #hello(): void {
     if (this.#helloTimer !== null) clearTimeout(this.#helloTimer);
-    const hello = { ...this.#user.hello(), protocol: PROTOCOL_VERSION, epoch: this.#epoch };
+    const count = ++this.#hellos;
+    const hello = { ...this.#user.hello(), protocol: PROTOCOL_VERSION, epoch: this.#epoch, count };
     this.#send(FrameType.hello, encodeHello(hello), 0, false);
     this.#helloTimer = setTimeout(() => this.#hello(), HELLO_MS);
   }

@@ -251,11 +251,19 @@ export class DeviceLink extends EventEmitter<DeviceLinkEvents> {
       const versions = `protocol ${hello.protocol}, but this host speaks ${PROTOCOL_VERSION}`;
       throw new MessageError(`${hello.id} speaks ${versions}: update the older of the two`);
     }
-    // The same epoch again: the welcome was lost, or the device was reset before anything happened. Either way both
-    // sides still count from 0.
-    if (this.#up && hello.epoch === this.#epoch && !this.#channel.progress) {
-      this.hello = hello;
-      this.#welcome();
+    if (this.#up && hello.epoch === this.#epoch) {
+      // The same epoch again. If our welcome was lost, the device has taken nothing since, both sides still count from 0, and
+      // what is on the wire comes again.
+      const later = hello.count !== undefined && hello.count > (this.hello?.count ?? 0);
+      if (!this.#channel.progress && (later || this.#channel.clean)) {
+        this.hello = hello;
+        this.#welcome();
+        return;
+      }
+      // Otherwise it was reset and has taken the same number, so that what was on the wire may have been carried out; or
+      // the wire has repeated a hello. To ask ends the epoch of a device that was not reset.
+      this.#end("the device has started anew");
+      this.#ask(ASK_FIRST_MS);
       return;
     }
     this.#end("the device has started anew");

@@ -53,6 +53,11 @@ export class GoBackN {
     return this.#progress;
   }
 
+  /** Nothing is on the wire that is not acknowledged. */
+  get clean(): boolean {
+    return !this.#queue.some((frame) => frame.sent);
+  }
+
   /** Begins an epoch: both directions count from 0. What waits unsent is sent now. */
   start(): void {
     this.stop();

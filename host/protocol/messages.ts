@@ -39,6 +39,8 @@ export interface Hello {
   moduleSha256?: Uint8Array;
   memory: Memory;
   running: boolean;
+  /** The how manieth hello of its epoch, from 1; tells a hello that was repeated from one after a reset. */
+  count?: number;
 }
 
 export interface State {
@@ -116,6 +118,7 @@ export function encodeHello(hello: Hello): Uint8Array {
     [9, hello.moduleSha256],
     [10, memoryMap(hello.memory)],
     [11, hello.running],
+    [12, hello.count],
   ]);
 }
 
@@ -146,6 +149,7 @@ export function decodeHello(payload: Uint8Array): Hello {
     ...(moduleSha256 === undefined ? {} : { moduleSha256 }),
     memory: readMemory(fields.fields(10)),
     running: fields.boolean(11),
+    ...(fields.has(12) ? { count: fields.uint32(12) } : {}),
   };
 }
 

@@ -1,4 +1,5 @@
 // A device over its link: every request, what it refuses, and what stops a module; the same on each board.
+import { createHash } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { DeviceLink } from "../../host/link/device-link.ts";
 import { RequestError } from "../../host/link/errors.ts";
@@ -55,7 +56,9 @@ function behaviour(board: TestBoard): void {
     expect(hello).toMatchObject({ protocol: 1, id: "bench-1", board, abi: 1, running: false });
     expect(hello?.engine).toMatch(/^wasm3-\d+\.\d+\.\d+/);
     expect(hello?.imports).toEqual(["octomote_1", "octo_int8_1", "octo_pass_1"]);
-    expect(hello?.moduleBytes).toBe((await compileModule(COUNTER)).length);
+    const module = await compileModule(COUNTER);
+    expect(hello?.moduleBytes).toBe(module.length);
+    expect(hello?.moduleSha256).toEqual(new Uint8Array(createHash("sha256").update(module).digest()));
     const state = await link.request("status", {});
     expect(state).toMatchObject({ running: false, steps: 0, samples: 0 });
     expect(state.record).toBeUndefined();

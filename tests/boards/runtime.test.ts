@@ -1,4 +1,5 @@
 // Parts of boards/runtime under sanitizers, against vectors and against their TypeScript counterparts.
+import { createHash } from "node:crypto";
 import fc from "fast-check";
 import { beforeAll, expect, it } from "vitest";
 import { cobsDecode, cobsEncode } from "../../host/protocol/cobs.ts";
@@ -30,6 +31,37 @@ requires("gcc").describe("boards/runtime", () => {
       samples.map((bytes) => `crc ${toHex(bytes)}`),
     );
     expect(answers).toEqual(samples.map((bytes) => String(crc32c(bytes))));
+  });
+
+  it("SHA-256: the examples of FIPS 180-4, and any bytes as Node's, however they are cut", async () => {
+    const hex = (text: string) => toHex(new TextEncoder().encode(text));
+    const two = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
+    const four =
+      "abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopqklmnopqrlmnopqrsmnopqrstnopqrstu";
+    const examples: [times: number, text: string, digest: string][] = [
+      [1, "", "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"],
+      [1, "abc", "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"],
+      [1, two, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1"],
+      [1, four, "cf5b16a778af8380036ce59e7b0492370b249b11e8f07a51afac45037afee9d1"],
+      [10_000, "a".repeat(100), "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0"],
+    ];
+    expect(
+      await ask(
+        harness,
+        examples.map(([times, text]) => `sha256 ${times} 64 ${hex(text)}`),
+      ),
+    ).toEqual(examples.map(([, , digest]) => digest));
+    const samples = fc.sample(
+      fc.tuple(fc.uint8Array({ maxLength: 300 }), fc.integer({ min: 1, max: 200 })),
+      100,
+    );
+    for (const length of [55, 56, 63, 64, 65, 119, 120, 127, 128]) samples.push([new Uint8Array(length), 7]);
+    expect(
+      await ask(
+        harness,
+        samples.map(([bytes, piece]) => `sha256 1 ${piece} ${toHex(bytes)}`),
+      ),
+    ).toEqual(samples.map(([bytes]) => createHash("sha256").update(bytes).digest("hex")));
   });
 
   it("COBS: the vectors in both directions, and what has no meaning", async () => {

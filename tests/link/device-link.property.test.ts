@@ -19,11 +19,12 @@ const faults: fc.Arbitrary<Faults> = fc.record({
   noise: percent(20),
 });
 
-type Action = { wait: number } | { message: number } | "reset";
+type Action = { wait: number } | { message: number } | "reset" | "reset to the same epoch";
 const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 4, arbitrary: fc.record({ wait: fc.integer({ min: 0, max: 3000 }) }) },
   { weight: 8, arbitrary: fc.record({ message: fc.integer({ min: 100, max: 20_000 }) }) },
   { weight: 1, arbitrary: fc.constant("reset" as const) },
+  { weight: 1, arbitrary: fc.constant("reset to the same epoch" as const) },
 );
 
 test("requests over a bad wire", async () => {
@@ -44,6 +45,7 @@ test("requests over a bad wire", async () => {
         const requests: Promise<void>[] = [];
         for (const [i, what] of actions.entries()) {
           if (what === "reset") simulation.boot();
+          else if (what === "reset to the same epoch") simulation.boot(simulation.epoch);
           else if ("wait" in what) await vi.advanceTimersByTimeAsync(what.wait);
           else {
             const bytes = new TextEncoder().encode(`message ${i}`);

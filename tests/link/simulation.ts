@@ -94,6 +94,11 @@ export class Simulation {
     this.boot(epoch);
   }
 
+  /** Of the last boot. */
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   set faults(faults: Faults) {
     this.toDevice.faults = faults;
     this.toHost.faults = faults;

@@ -9,6 +9,7 @@
 #include "intrinsics/draws.h"
 #include "intrinsics/requantize.h"
 #include "pool.h"
+#include "sha256.h"
 #include "wasm_scan.h"
 
 enum { ROOM = 1 << 16 };
@@ -71,6 +72,19 @@ static void integer(const char *text) {
   long long back = cborReadInt(&r);
   printf("%lld%s ", back, r.bad ? " bad" : "");
   printHex(out, w.length);
+}
+
+/** The digest of the bytes, `times` over, taken in pieces of `piece` bytes. */
+static void digest(uint32_t times, size_t piece, const char *hex) {
+  size_t n = readHex(hex);
+  uint8_t result[SHA256_BYTES];
+  Sha256 hash;
+  sha256Start(&hash);
+  for (uint32_t i = 0; i < times; i++) {
+    for (size_t at = 0; at < n; at += piece) sha256Take(&hash, in + at, piece < n - at ? piece : n - at);
+  }
+  sha256End(&hash, result);
+  printHex(result, sizeof result);
 }
 
 static bool never(uint64_t *slots) {
@@ -167,6 +181,7 @@ int main(void) {
     if (strcmp(command, "skip") == 0) skip(rest);
     if (strcmp(command, "integer") == 0) integer(rest);
     if (strcmp(command, "scan") == 0) scan(rest);
+    if (strcmp(command, "sha256") == 0 && sscanf(rest, "%u %u %n", &a, &b, &at) == 2) digest(a, b, rest + at);
     if (strcmp(command, "torture") == 0 && sscanf(rest, "%u %u", &a, &b) == 2) torture(a, b);
     if (strcmp(command, "linear") == 0 && sscanf(rest, "%u %u %u", &a, &b, &c) == 3) linear(a, b, c);
     if (strcmp(command, "draw") == 0 && sscanf(rest, "%u %u %u %u", &a, &b, &c, &d) == 4) {

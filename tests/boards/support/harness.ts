@@ -5,7 +5,7 @@ import { compileProgram } from "../../../host/build/compile-c.ts";
 import { findCompiler, findWasm3, sanitizerFlags } from "../../../host/build/toolchain.ts";
 
 const ROOT = join(import.meta.dirname, "../../..");
-const PARTS = ["cbor.c", "cobs.c", "crc32c.c", "pool.c", "wasm_scan.c"];
+const PARTS = ["cbor.c", "cobs.c", "crc32c.c", "pool.c", "sha256.c", "wasm_scan.c"];
 
 /** Path of the harness, built if need be. */
 export async function buildHarness(): Promise<string> {

@@ -15,7 +15,8 @@ static CobsDecoder decoder;
 static uint8_t epoch;
 static uint32_t inFrame;
 
-static void hello(CborWriter *w, uint32_t number) {
+static void hello(CborWriter *w, uint32_t number, uint32_t count) {
+  (void)count;
   cborMap(w, 1);
   cborInt(w, 1);
   cborInt(w, number);
