@@ -14,6 +14,7 @@ import {
 } from "./kernels/report.ts";
 import { machineText } from "./machine.ts";
 import type { OctoResult } from "./octo.ts";
+import { type SoakResult, soakTable } from "./soak.ts";
 import { type StackResult, stackTable } from "./stack.ts";
 import { markdownTable, percent } from "./tables.ts";
 
@@ -23,12 +24,18 @@ export interface Results {
   octo: OctoResult;
   kernels: KernelsResult;
   stack: StackResult;
+  soak: SoakResult;
 }
 
 export async function readResults(): Promise<Results> {
   const read = async (name: string): Promise<never> =>
     JSON.parse(await readFile(new URL(`./results/${name}.json`, import.meta.url), "utf8")) as never;
-  return { octo: await read("octo"), kernels: await read("kernels"), stack: await read("stack") };
+  return {
+    octo: await read("octo"),
+    kernels: await read("kernels"),
+    stack: await read("stack"),
+    soak: await read("soak"),
+  };
 }
 
 /** The page with its tables made anew. @throws Error if it asks for a table that does not exist */
@@ -41,7 +48,7 @@ export function render(page: string, results: Results): string {
   });
 }
 
-function tablesOf({ octo, kernels, stack }: Results): Record<string, string | undefined> {
+function tablesOf({ octo, kernels, stack, soak }: Results): Record<string, string | undefined> {
   const counts = (app: string): string => countsTable(kernels.apps.find((one) => one.app === app)!);
   return {
     octo: octoTable(octo),
@@ -54,6 +61,7 @@ function tablesOf({ octo, kernels, stack }: Results): Record<string, string | un
     features: featuresTable(kernels),
     code: codeTable(kernels),
     stack: stackTable(stack),
+    soak: soakTable(soak),
   };
 }
 

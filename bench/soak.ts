@@ -2,7 +2,7 @@
  * `npm run bench:soak`: memory of `octomote start` over time: each virtual device, and the process with bridge, broker
  * and page.
  *
- *     --minutes N        how long, after two minutes of warm-up: 10
+ *     --minutes N        how long, after three minutes of warm-up: 10
  *     --short            20 s after 5 s of warm-up, on drawn data: shows that it measures, not what
  *     --json FILE        writes what docs/benchmarks.md is made of
  */
@@ -14,7 +14,7 @@ import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { parseArgs } from "node:util";
 import { MqttConnection } from "../host/bridge/mqtt/connection.ts";
-import { type Machine, thisMachine } from "./machine.ts";
+import { type Machine, machineText, thisMachine } from "./machine.ts";
 import { type Sample, type Trend, trendOf } from "./soak/fit.ts";
 import { resident, residentTree } from "./soak/processes.ts";
 import { markdownTable } from "./tables.ts";
@@ -39,7 +39,7 @@ export interface SoakResult {
   work: { steps: number; messages: number };
 }
 
-export const LONG = { seconds: 600, warmUp: 120, interval: 2, data: "fashion-mnist" } as const;
+export const LONG = { seconds: 600, warmUp: 180, interval: 2, data: "fashion-mnist" } as const;
 export const SHORT = { seconds: 20, warmUp: 5, interval: 1, data: "generated" } as const;
 
 const PROGRAM = fileURLToPath(new URL("../host/cli/octomote.mjs", import.meta.url));
@@ -181,11 +181,12 @@ function freePort(): Promise<number> {
 
 const KIB = 1024;
 
-export function soakTable({ parts }: SoakResult): string {
+/** @param result of a measurement: its table, and what was done meanwhile */
+export function soakTable({ machine, parts, seconds, warmUp, data, work }: SoakResult): string {
   const kib = (bytes: number): number => Math.round(bytes / KIB);
   const rate = (bytes: number): string => (bytes / KIB).toFixed(1).replace("-", "−");
-  return markdownTable(
-    ["process", "KiB", "at first", "at last", "slope, KiB/min", "floor, KiB/min"],
+  const table = markdownTable(
+    ["process", "KiB", "first third", "last third", "slope, KiB/min", "floor, KiB/min"],
     parts.map(({ name, what, first, last, slope, floor }) => [
       name,
       what === "heap" ? "heap in use" : "resident",
@@ -196,6 +197,8 @@ export function soakTable({ parts }: SoakResult): string {
     ]),
     [0, 1],
   );
+  const done = `${work.steps.toLocaleString("en-US")} steps on ${data}, ${work.messages.toLocaleString("en-US")} MQTT messages`;
+  return `${seconds} s after ${warmUp} s of warm-up; ${done}; ${machineText(machine)}.\n\n${table}`;
 }
 
 async function main(): Promise<void> {
@@ -215,7 +218,6 @@ async function main(): Promise<void> {
   });
   process.stderr.write("\n");
   console.log(soakTable(result));
-  console.log(`\n${result.work.steps} steps, ${result.work.messages} MQTT messages`);
   if (values.json) await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`);
 }
 

@@ -8,6 +8,7 @@ export interface Sample {
 }
 
 export interface Trend {
+  /** Medians of the first and of the last third. */
   first: number;
   last: number;
   /** Least squares, bytes per minute. */
@@ -32,13 +33,16 @@ export function trendOf(samples: readonly Sample[]): Trend {
   const covariance = mean((sample) => (sample.time - time) * (sample.bytes - bytes));
   const variance = mean((sample) => (sample.time - time) ** 2);
   const third = Math.floor(n / 3);
+  const [early, late] = [samples.slice(0, third), samples.slice(-third)];
   const least = (part: readonly Sample[]): number => Math.min(...part.map((sample) => sample.bytes));
+  const median = (part: readonly Sample[]): number =>
+    part.map((sample) => sample.bytes).sort((a, b) => a - b)[part.length >> 1]!;
   const minutes = (last.time - first.time) / 60;
   return {
-    first: first.bytes,
-    last: last.bytes,
+    first: median(early),
+    last: median(late),
     slope: (60 * covariance) / variance,
     // the thirds' middles lie two thirds of the time apart
-    floor: (least(samples.slice(-third)) - least(samples.slice(0, third))) / ((minutes * 2) / 3),
+    floor: (least(late) - least(early)) / ((minutes * 2) / 3),
   };
 }

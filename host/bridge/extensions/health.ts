@@ -10,7 +10,7 @@ const EXPIRY_S = 30;
 export interface Health {
   /** Seconds since this process started. */
   uptime: number;
-  /** Resident memory of this process, and what of its JavaScript heap is in use, bytes. */
+  /** Resident memory of this process, and what JavaScript holds of it, buffers included; bytes. */
   rss: number;
   heap: number;
   /** MQTT messages since the start. */
@@ -24,11 +24,11 @@ export interface Health {
 }
 
 export function healthOf({ mqtt, devices }: BridgeContext): Health {
-  const { rss, heapUsed } = process.memoryUsage();
+  const { rss, heapUsed, external } = process.memoryUsage();
   return {
     uptime: Math.round(process.uptime()),
     rss,
-    heap: heapUsed,
+    heap: heapUsed + external,
     messages: { in: mqtt.stats.in, out: mqtt.stats.out },
     dropped: { features: devices.featuresDropped(), mqtt: mqtt.stats.dropped },
     devices: devices.all().filter((device) => device.online).length,
