@@ -8,6 +8,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { buildFirmware } from "../build/firmware.ts";
 import { DeviceLink } from "../link/device-link.ts";
+import { silenceText, watchSilence } from "../link/silence.ts";
 import { ChildProcessTransport, listenTcp, type Transport } from "../link/transport.ts";
 import { DEVICE_ID } from "../protocol/messages.ts";
 import { emulatorArgs, encodeBootImage, readEmulatedBoard } from "./boot-image.ts";
@@ -26,6 +27,8 @@ export interface VirtualDeviceOptions {
   signal?: AbortSignal;
   /** How long the device may take to say hello: 30 s. */
   helloMs?: number;
+  /** A device from which nothing comes for so long is killed: 60 s. */
+  silentMs?: number;
 }
 
 export interface DeviceExit {
@@ -73,7 +76,7 @@ export async function startVirtualDevice(options: VirtualDeviceOptions): Promise
   }
   options.signal?.throwIfAborted();
   const { child, transport, dispose } = await STARTERS[board](options);
-  const { exited, stop } = lifetime(child, dispose);
+  const { exited, stop, kill } = lifetime(child, dispose);
   const abort = () => void stop();
   options.signal?.addEventListener("abort", abort, { once: true });
   void exited.then(() => options.signal?.removeEventListener("abort", abort));
@@ -83,6 +86,8 @@ export async function startVirtualDevice(options: VirtualDeviceOptions): Promise
     await stop();
     throw error;
   });
+  const { silentMs } = options;
+  watchSilence(link, () => kill(silenceText(silentMs)), silentMs);
   void exited.then(() => link.close());
   return { id, board, link, exited, stop, ...(child.pid === undefined ? {} : { pid: child.pid }) };
 }
@@ -198,7 +203,11 @@ function lifetime(child: ChildProcess, dispose: () => Promise<void>) {
     await exited;
     for (const timer of timers) clearTimeout(timer);
   };
-  return { exited, stop };
+  const kill = (why: string) => {
+    output = `${output}\nkilled: ${why}`;
+    signalGroup("SIGKILL");
+  };
+  return { exited, stop, kill };
 }
 
 /** Waits for the transport and for the device's hello, or for the end of the process. */

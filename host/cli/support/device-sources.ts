@@ -8,6 +8,7 @@ import { DeviceLink } from "../../link/device-link.ts";
 import { TransportError } from "../../link/errors.ts";
 import { loadSerialPort } from "../../link/serial-ports.ts";
 import { SerialTransport } from "../../link/serial-transport.ts";
+import { silenceText, watchSilence } from "../../link/silence.ts";
 import {
   ChildProcessTransport,
   listenTcp,
@@ -87,6 +88,10 @@ export class DeviceSources {
     this.#children.add(child);
     const link = this.#take(new ChildProcessTransport(child, `process ${child.pid ?? command}`));
     child.on("error", (error) => this.#tell(`${command}: ${messageOf(error)}`));
+    watchSilence(link, () => {
+      this.#tell(`${command} is ended: ${silenceText()}`);
+      void endChild(child);
+    });
     child.once("close", (code, signal) => {
       this.#children.delete(child);
       void link.close();
