@@ -8,7 +8,7 @@ set -eu
 # tests/support/requirements.ts asks for the same things by the same names.
 NEEDS='
 gcc gcc libc6-dev
-clang clang libclang-rt-14-dev
+clang clang libclang-rt-dev
 arm-none-eabi-gcc gcc-arm-none-eabi libnewlib-arm-none-eabi
 qemu-system-arm qemu-system-arm
 mosquitto mosquitto

@@ -32,8 +32,8 @@ const file = (paths: string[], ...packages: string[]): Requirement => ({
 /** Everything that a suite may ask for. A new name goes into tests/setup.sh as well. */
 export const REQUIREMENTS = {
   gcc: { packages: ["gcc", "libc6-dev"], present: () => findCompiler() !== undefined } as Requirement,
-  // libFuzzer comes with clang's runtime libraries
-  clang: program("clang", "clang", "libclang-rt-14-dev"),
+  // libFuzzer comes with the runtime libraries of whatever clang Debian has
+  clang: program("clang", "clang", "libclang-rt-dev"),
   "arm-none-eabi-gcc": program("arm-none-eabi-gcc", "gcc-arm-none-eabi", "libnewlib-arm-none-eabi"),
   "qemu-system-arm": program("qemu-system-arm", "qemu-system-arm"),
   mosquitto: program("mosquitto", "mosquitto"),

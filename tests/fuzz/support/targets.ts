@@ -112,7 +112,7 @@ async function build(name: string, parts: string[], engine: boolean): Promise<st
   const compiler = findProgram("clang");
   if (compiler === undefined)
     throw new FirmwareError(
-      "fuzzing needs clang and its libFuzzer: npm run setup, or apt-get install clang libclang-rt-14-dev",
+      "fuzzing needs clang and its libFuzzer: npm run setup, or apt-get install clang libclang-rt-dev",
     );
   const wasm3 = findWasm3(ROOT);
   const module = engine ? await writeModule() : "";
