@@ -2,7 +2,7 @@
 // as it is let. docs/benchmarks.md shows what was measured here.
 import { readFile } from "node:fs/promises";
 import { beforeAll, expect, it } from "vitest";
-import { MARGIN, measureStack, type StackResult } from "../../bench/stack.ts";
+import { ENTRY_POINTS, MARGIN, measureStack, type StackResult } from "../../bench/stack.ts";
 import { requires } from "../support/requirements.ts";
 
 const BOARD = new URL("../../boards/mps2-an386/", import.meta.url);
@@ -15,8 +15,15 @@ requires("arm-none-eabi-gcc", "qemu-system-arm").describe("the C stack of mps2-a
 
   it("is as large as the linker script says", async () => {
     const script = await readFile(new URL("board.ld", BOARD), "utf8");
-    const [, kib] = /STACK_BYTES = (\d+)K;/.exec(script) as unknown as [string, string];
-    expect(result.reserved).toBe(1024 * Number(kib));
+    const [, bytes] = /STACK_BYTES = (\d+);/.exec(script) as unknown as [string, string];
+    expect(result.reserved).toBe(Number(bytes));
+  });
+
+  it("is measured in every entry point that a module has: each of them starts and learns", () => {
+    for (const { app, target, bytes } of result.depths) {
+      const names = ENTRY_POINTS.filter((name) => name !== "message" || app === "deep");
+      expect(Object.keys(bytes), `${app}, ${target}`).toEqual(names);
+    }
   });
 
   it("keeps its margin in every entry point", () => {
