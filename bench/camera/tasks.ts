@@ -71,7 +71,7 @@ const onScenes = (name: string, widths: Widths, separable: boolean, steps: numbe
 
 export const TASKS: readonly Task[] = [
   onScenes(APP_NET, SMALL, false, 6000),
-  onScenes("presence-separable", [8, 16, 48, 48], true, 6000),
+  onScenes("presence-separable", [8, 16, 64, 64], true, 9000),
   {
     name: "pets-separable",
     spec: presenceNet(120, 160, [16, 32, 96, 96], true),
