@@ -153,6 +153,19 @@ export async function buildIntrinsics(onProgress?: (message: string) => void): P
   return path;
 }
 
+/** Builds SGQ's codec for Node and browsers; returns the path of `sgq.wasm`. */
+export async function buildSgq(onProgress?: (message: string) => void): Promise<string> {
+  const path = join(ROOT, "dist/sgq.wasm");
+  await cached(path, await sourceKey([], []), async () => {
+    onProgress?.("compiling sgq");
+    // a host has memory to give: more than asconfig.json, which asc reads too, lets an app have
+    const memory = ["--maximumMemory", "16384"];
+    const options = ["--runtime", "stub", "-O3", "--converge", "--noAssert", ...memory];
+    return asc([join(ROOT, "assembly/sgq/host.ts")], path, options);
+  });
+  return path;
+}
+
 /** Builds the f32 kernels of the cloud half (assembly/cloud), which only Node runs; returns the path of `cloud.wasm`. */
 export async function buildCloudKernels(onProgress?: (message: string) => void): Promise<string> {
   const path = join(ROOT, "dist/cloud.wasm");
