@@ -14,6 +14,14 @@ import {
 } from "./kernels/report.ts";
 import { machineText } from "./machine.ts";
 import type { OctoResult } from "./octo.ts";
+import {
+  goalsTable,
+  methodsTable,
+  noiseTable,
+  memoryTable as passMemoryTable,
+  stabilityTable,
+} from "./pass/report.ts";
+import type { PassResult } from "./pass.ts";
 import { type SoakResult, soakTable } from "./soak.ts";
 import { type StackResult, stackTable } from "./stack.ts";
 import { markdownTable, percent } from "./tables.ts";
@@ -25,6 +33,7 @@ export interface Results {
   kernels: KernelsResult;
   stack: StackResult;
   soak: SoakResult;
+  pass: PassResult;
 }
 
 export async function readResults(): Promise<Results> {
@@ -35,6 +44,7 @@ export async function readResults(): Promise<Results> {
     kernels: await read("kernels"),
     stack: await read("stack"),
     soak: await read("soak"),
+    pass: await read("pass"),
   };
 }
 
@@ -48,7 +58,7 @@ export function render(page: string, results: Results): string {
   });
 }
 
-function tablesOf({ octo, kernels, stack, soak }: Results): Record<string, string | undefined> {
+function tablesOf({ octo, kernels, stack, soak, pass }: Results): Record<string, string | undefined> {
   const counts = (app: string): string => countsTable(kernels.apps.find((one) => one.app === app)!);
   return {
     octo: octoTable(octo),
@@ -62,6 +72,13 @@ function tablesOf({ octo, kernels, stack, soak }: Results): Record<string, strin
     code: codeTable(kernels),
     stack: stackTable(stack),
     soak: soakTable(soak),
+    "pass-goals": goalsTable(pass),
+    ...Object.fromEntries(
+      pass.cases.map((one) => [`pass-${one.net}-${one.clip.replace(" ", "-")}`, methodsTable(one)]),
+    ),
+    "pass-noise": noiseTable(pass),
+    "pass-stability": stabilityTable(pass),
+    "pass-memory": passMemoryTable(pass),
   };
 }
 
