@@ -2,6 +2,7 @@
 // two outputs and two channels are worked on together, so that each load serves twice.
 #include "conv2d_depthwise.h"
 #include "conv2d_output.h"
+#include "conv2d_pointwise.h"
 #include "dot.h"
 #include "intrinsics.h"
 #include "window.h"
@@ -87,6 +88,10 @@ Error conv2d(const Linear *memory, uint32_t scratch, uint32_t conv, uint32_t qua
   Window v = windowRead(memory, conv, xT);
   if (isDepthwise(&v)) {
     depthwiseConv2d(memory, &v, scratch, quant, x, w, bias, yT, y);
+    return OM_OK;
+  }
+  if (isPointwise(&v)) {
+    pointwiseConv2d(memory, &v, scratch, quant, x, w, bias, yT, y);
     return OM_OK;
   }
   Output out = outputRead(memory, quant, bias, yT, y);

@@ -114,8 +114,8 @@ void depthwiseConv2d(const Linear *memory, const Window *v, uint32_t scratch, ui
           }
         }
         size_t at = placeOf(&out, oy, ox, o);
-        if (out.alike) {
-          putAlike(&out, sums, at, made);
+        if (out.alike && made == BLOCK) {
+          putFour(&out, sums, out.y8 + at, 2);
         } else {
           putEach(&out, sums, at, elementOf(&out, oy, ox, o), o, made);
         }

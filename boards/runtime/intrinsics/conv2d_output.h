@@ -12,7 +12,8 @@ typedef struct Output {
   int8_t *y8;
   int32_t *y32;
   int32_t width, channels, pitch;
-  bool alike; // one multiplier with a shift of 32 or more, no draws: the common case
+  bool alike;      // one multiplier with a shift of 32 or more, no draws: the common case
+  int64_t nearest; // what is added then
 } Output;
 
 static inline Output outputRead(const Linear *memory, uint32_t quant, uint32_t bias, uint32_t yT,
@@ -29,35 +30,19 @@ static inline Output outputRead(const Linear *memory, uint32_t quant, uint32_t b
     out.multiplier = (const int32_t *)(const void *)(base + out.quant.multiplier);
     out.shift = (const int32_t *)(const void *)(base + out.quant.shift);
     out.alike = out.quant.channels == 1 && out.quant.rounding == 0 && out.shift[0] >= 32;
+    if (out.alike) out.nearest = roundNearest(out.shift[0]);
   }
   return out;
 }
 
-/** Requantises `count` sums where no two channels differ; biases are added already. The first one's place in y is `at`. */
-static inline void putAlike(const Output *out, const int32_t *sums, size_t at, int32_t count) {
-  int32_t m = out->multiplier[0], s = out->shift[0];
-  int32_t zero = out->quant.outputZero, lo = out->quant.lo, hi = out->quant.hi;
-  int64_t r = roundNearest(s);
-  int8_t *to = out->y8 + at;
-  for (int32_t i = 0; i < count; i++) to[i] = (int8_t)requantizeUpper(sums[i], m, s, r, zero, lo, hi);
-}
+/** `count` sums of neighbouring channels where no two differ, biases added already; the first one's place in y is `at`. */
+void putAlike(const Output *out, const int32_t *sums, size_t at, int32_t count);
 
-/** The same where they may differ; channels are o, o + 1, …, and `element` decides the first one's draw. */
-static inline void putEach(const Output *out, const int32_t *sums, size_t at, uint32_t element, int32_t o,
-                           int32_t count) {
-  const Quant *q = &out->quant;
-  for (int32_t i = 0; i < count; i++) {
-    if (out->multiplier == NULL) {
-      out->y32[at + (size_t)i] = sums[i];
-      continue;
-    }
-    int32_t k = q->channels == 1 ? 0 : o + i;
-    int32_t s = out->shift[k];
-    int64_t r = q->rounding != 0 ? roundStochastic(s, q->key, element + (uint32_t)i) : roundNearest(s);
-    out->y8[at + (size_t)i] =
-        (int8_t)requantizeValue(sums[i], out->multiplier[k], s, r, q->outputZero, q->lo, q->hi);
-  }
-}
+/** Four sums where no two channels differ, biases added already: to to[0], to[1], to[step] and to[step + 1]. */
+void putFour(const Output *out, const int32_t sums[4], int8_t *to, size_t step);
+
+/** Sums of the channels o, o + 1, …; the first one's place in y is `at`, and `element` decides its draw. */
+void putEach(const Output *out, const int32_t *sums, size_t at, uint32_t element, int32_t o, int32_t count);
 
 /** What the sum of channel o starts from. */
 static inline int32_t biasOf(const Output *out, int32_t o) { return out->bias != NULL ? out->bias[o] : 0; }
