@@ -13,7 +13,7 @@
 #error "define OM_VERSION: the firmware's version as a string (host/build/firmware.ts does)"
 #endif
 
-enum { RECORD_BYTES = 128, LOG_BYTES = 200, HEARTBEAT_MS = 1000, RECEIVE_BYTES = 128 };
+enum { RECORD_BYTES = 128, LOG_BYTES = 200, HEARTBEAT_MS = 1000, RECEIVE_BYTES = 128, RECEIVE_MOST = 32 };
 
 static struct {
   const Board *board;
@@ -255,7 +255,10 @@ void loopReconnected(void) { linkReset(loop.board->millis()); }
 void loopOnce(void) {
   uint8_t data[RECEIVE_BYTES];
   uint64_t now = loop.board->millis();
-  for (size_t n = loop.board->read(data, sizeof data); n > 0; n = loop.board->read(data, sizeof data)) {
+  // bounded, so that whoever sends faster than this reads can't keep the module from its steps
+  for (int turn = 0; turn < RECEIVE_MOST; turn++) {
+    size_t n = loop.board->read(data, sizeof data);
+    if (n == 0) break;
     linkReceive(data, n, now);
     now = loop.board->millis();
     (void)linkSend(now);

@@ -161,7 +161,8 @@ for (const [board, sanitize, bytes, needs] of boards) {
         // later than the link's patience lasts.
         const after = await answer(link);
         expect(after.running).toBe(true);
-        expect(after.steps).toBeGreaterThan(before.steps);
+        // between two steps the loop takes 4 KiB at most (boards/runtime/loop.c): noise without end starves no module
+        expect(after.steps - before.steps).toBeGreaterThanOrEqual(Math.floor(bytes / 4096));
         expect(resident()).toBeLessThanOrEqual(kilobytes + 256);
         await link.request("pause", {}, SLOW);
         expect((await link.request("status", {}, SLOW)).running).toBe(false);
