@@ -120,7 +120,8 @@ function chooseTaps(samples: Samples, index: number, most: number): Chosen {
       one.cost = entropy(countWith(cells, one.bits, counts.fill(0, 0, 2 * width)), width);
     pool.sort((a, b) => a.cost - b.cost);
     const best = pool[0] as (typeof pool)[number];
-    if (best.cost >= (cost.at(-1) as number)) break;
+    // the format wants one at least, also where none tells anything
+    if (taps.length > 0 && best.cost >= (cost.at(-1) as number)) break;
     for (let i = 0; i < cells.length; i++) {
       const cell = cells[i] as number;
       cells[i] = ((cell & ~1) << 1) | ((best.bits[i] as number) << 1) | (cell & 1);
