@@ -5,11 +5,20 @@ import { Layer } from "./layer";
 import { divide, Scale, scaleOf } from "./scale";
 import * as work from "./workspace";
 
-/** A tensor's draws: layer index << 2 | purpose (DESIGN §2, tensor id). Requantisation has no use for the first. */
+/**
+ * A tensor's draws: layer index << 2 | purpose (DESIGN §2, tensor id); purposes past the fourth use bits that no index has.
+ * Requantisation has no use for the first.
+ */
 export const INITIAL_DRAWS: i32 = 0;
 export const UPDATE_DRAWS: i32 = 1;
 export const BIAS_DRAWS: i32 = 2;
 export const ERROR_DRAWS: i32 = 3;
+export const COMPENSATION_DRAWS: i32 = 1 << 16;
+export const STEP_SIZE_DRAWS: i32 = 2 << 16;
+export const VELOCITY_DRAWS: i32 = 3 << 16;
+export const DECAY_DRAWS: i32 = 4 << 16;
+export const SUM_DRAWS: i32 = 5 << 16;
+export const BIAS_SUM_DRAWS: i32 = 6 << 16;
 /** Draws of the loss's error: an id that no layer has. */
 export const LOSS_DRAWS: i32 = -1;
 
@@ -41,6 +50,20 @@ export function setScale(value: Scale): void {
 /** A layer that learns joins, in order. */
 export function join(layer: Layer): void {
   if (!first) first = changetype<usize>(layer);
+}
+
+/** Errors go no further than this layer, whoever has joined. */
+export function setFirst(layer: Layer): void {
+  first = changetype<usize>(layer);
+}
+
+/** Σ e of each channel over all positions, int32: a bias's gradient. e int8 [positions, channels]; |sum| ≤ 127·positions */
+export function sumsOf(e: usize, positions: i32, channels: i32, sums: usize): void {
+  for (let o = 0; o < channels; ++o) {
+    let sum = 0;
+    for (let i = 0, at = e + <usize>o; i < positions; ++i, at += <usize>channels) sum += <i32>load<i8>(at);
+    store<i32>(sums + ((<usize>o) << 2), sum);
+  }
 }
 
 /** Two buffers for errors of `elements` int8. */

@@ -9,8 +9,14 @@ import { MASTER_MAX } from "../int8/sgd-update";
 import { QUANT_LO, QUANT_MULTIPLIER, scratchNeed, TENSOR_BYTES, tensorOf } from "../int8/structs";
 import * as back from "./backward";
 import * as checkpoint from "./checkpoint";
+import * as grid from "./grid";
+import * as lac from "./lac";
+import * as learning from "./learn";
+import * as prc from "./prc";
+import { draw } from "../int8/rng";
+import { TENSOR_C } from "../int8/structs";
 import { CONV2D, create, DENSE, Layer, NONE } from "./layer";
-import { divide, multiply, scaleOf, times2 } from "./scale";
+import { divide, isqrt, multiply, Scale, scaleOf, times2 } from "./scale";
 import { Window } from "./window";
 import * as work from "./workspace";
 
@@ -22,23 +28,68 @@ const EXPONENT: usize = 8;
 /** Smallest range: 2^−16. */
 const RANGE_MIN: u64 = 1 << 16;
 
+/** Whether a layer of the module keeps its weights. */
+let sparse: bool = false;
+
 /**
  * y = relu?(W·x + b). Weights: int16 masters in units of 2^(exponent − 8); the INT8 weight is the rounded top byte.
  * Activations: int8, zero point 0, one unit is range/128.
  */
 export class Conv2d extends Window {
-  /** This layer's part of the learned state; an offset until the layer wakes. */
+  /** This layer's part of the learned state; an offset until the layer wakes, as all of these. */
   private state: usize;
   /** Tensor struct of the input: a dense layer's is flat. */
-  private xT: usize;
-  private weights: usize;
+  xT: usize;
+  weights: usize;
   /** int32 biases, in the state. */
-  private biases: usize;
+  biases: usize;
   /** Biases in accumulator units. */
   private offsets: usize;
   /** Number of weights, and of those of one output channel. */
-  private count: i32;
-  private fanIn: i32;
+  count: i32;
+  fanIn: i32;
+  /** Bits of a weight, if they are fewer than its master's top byte has or on a grid that learns; and the grid's state. */
+  private bits: i32;
+  private grid: usize;
+  /** Compensates; its state: α (int32 per output channel), then E[x] (int16 per input channel). */
+  private compensates: bool;
+  private lac: usize;
+  /** μ, int32 per output channel. */
+  private mu: usize;
+  /** What the optimiser keeps of this layer's gradients, in the state. */
+  moments: usize;
+  /** The range, and the step size of a grid, are learned by gradient. */
+  private clips: bool;
+  private keepsWeights: bool;
+
+  /** Weights on a grid of 2^bits − 1 levels, bits = 2 … 8. */
+  quantise(bits: i32): Conv2d {
+    grid.use();
+    this.bits = bits;
+    return this;
+  }
+
+  /** Only biases and compensation learn, by plain SGD. */
+  keepWeights(): Conv2d {
+    sparse = true;
+    this.keepsWeights = true;
+    return this;
+  }
+
+  /** Loss-aware compensation. */
+  compensate(): Conv2d {
+    lac.use();
+    this.compensates = true;
+    return this;
+  }
+
+  /** Parameterised range clipping: the output's range, and the step size of quantise(), are learned from the loss. */
+  clip(): Conv2d {
+    prc.use();
+    learning.use();
+    this.clips = true;
+    return this;
+  }
 
   place(input: Layer): void {
     const size = input.size;
@@ -56,6 +107,22 @@ export class Conv2d extends Window {
     this.count = count;
     this.biases = STATE_HEADER + (((count << 1) + 3) & ~3);
     this.state = checkpoint.reserve(<i32>this.biases + (c << 2));
+    if (grid.used && this.bits) {
+      this.grid = checkpoint.reserve(grid.STATE_BYTES);
+      checkpoint.describe(this.bits, 1, 0, 0);
+    }
+    if (lac.used && this.compensates) {
+      this.lac = checkpoint.reserve((c << 2) + (load<i32>(xT, TENSOR_C) << 1));
+      this.mu = allocate(c << 2);
+      checkpoint.describe(0, 2, 0, 0);
+    }
+    if (learning.used && !this.frozen && !this.keepsWeights) {
+      const bytes = learning.optimizer.stateBytes(count, c);
+      if (bytes) {
+        this.moments = checkpoint.reserve(bytes);
+        checkpoint.describe(learning.optimizer.kind(), 3, 0, 0);
+      }
+    }
     this.weights = allocate(count);
     this.offsets = allocate(c << 2);
     work.needScratch(<i32>scratchNeed(fanIn));
@@ -79,8 +146,55 @@ export class Conv2d extends Window {
     store<i32>(this.state, value, EXPONENT);
   }
 
-  private get masters(): usize {
+  get masters(): usize {
     return this.state + STATE_HEADER;
+  }
+
+  /** Largest magnitude of a master. */
+  get edge(): i32 {
+    return grid.used && this.bits ? grid.edge(this.step, this.levels) : MASTER_MAX;
+  }
+
+  /** log2 of what one INT8 weight of a layer without a grid is worth. */
+  get unitBits(): i32 {
+    return this.exponent;
+  }
+
+  /** Largest level of a weight on a grid. */
+  get levels(): i32 {
+    return grid.levels(this.bits);
+  }
+
+  get learnsStep(): bool {
+    return this.clips && this.bits != 0;
+  }
+
+  /** Step size of the grid, Q8 in units of the masters. */
+  get step(): u32 {
+    return load<u32>(this.grid);
+  }
+
+  set step(value: u32) {
+    store<u32>(this.grid, value);
+  }
+
+  /** What one INT8 weight is worth, times `by`. */
+  private weighed(by: Scale): Scale {
+    if (grid.used && this.bits) return multiply(by, scaleOf(this.step, this.exponent - 16));
+    return times2(by, this.exponent);
+  }
+
+  /** INT8 weights of the masters, which are halved before when `halve` is 1; and what that loses. */
+  private code(halve: i32): void {
+    int8.weightsOf(this.masters, this.count, halve, this.weights);
+    if (grid.used && this.bits) grid.code(this.masters, this.count, this.step, this.levels, this.weights);
+  }
+
+  private expect(): void {
+    const c = this.c;
+    const step = grid.used && this.bits ? this.step : 1 << 16;
+    const means = this.lac + ((<usize>c) << 2);
+    lac.expect(this.masters, this.weights, this.fanIn, c, means, load<i32>(this.xT, TENSOR_C), step, this.mu);
   }
 
   /** First weights, He-uniform: |w| ≤ √(6 / fan-in). The exponent leaves room to grow by 2 to 4 before masters are halved. */
@@ -98,15 +212,27 @@ export class Conv2d extends Window {
       // master unit 2^(exponent − 8), bound 2^−16, draw 2^−15
       const key = checkpoint.key((this.index << 2) | back.INITIAL_DRAWS);
       int8.drawMasters(key, bound, exponent + 23, this.count, this.masters);
+      if (grid.used && this.bits) {
+        this.grid += checkpoint.state;
+        // bound 2^−16 in master units 2^(exponent − 8)
+        this.step = grid.fit((bound << 4) >> (12 + exponent), this.levels);
+      }
+      if (learning.used) this.moments += checkpoint.state;
+      if (lac.used && this.compensates) {
+        this.lac += checkpoint.state;
+        for (let o = 0; o < this.c; ++o) store<i32>(this.lac + ((<usize>o) << 2), lac.ONE);
+      }
     }
-    int8.weightsOf(this.masters, this.count, 0, this.weights);
+    this.code(0);
+    if (lac.used && this.compensates) this.expect();
   }
 
   forward(input: Layer): void {
     // what one unit of the accumulator is worth
-    const unit = times2(input.scale, this.exponent);
+    const unit = this.weighed(input.scale);
     work.fill(work.QUANT, divide(scaleOf(1, -BIAS_BITS), unit), BIAS_MAX, work.NEAREST);
     int8.requantize32(work.QUANT, this.biases, this.c, 0, this.offsets);
+    if (lac.used && this.compensates) lac.fold(this.lac, this.mu, this.c, this.offsets);
     if (this.width) {
       this.scale = unit;
       store<i32>(work.QUANT, 0, QUANT_MULTIPLIER);
@@ -140,6 +266,7 @@ export class Conv2d extends Window {
       this.forward(input);
       most = this.most();
     }
+    if (prc.used && this.clips) return;
     // moving average over 128 steps with a margin of an eighth; a saturated tensor says only "more"
     const more = most < 127 ? most + (most >> 3) - 127 : 256;
     this.range += ((<i64>this.range >> 7) * <i64>more) >> 7;
@@ -158,6 +285,10 @@ export class Conv2d extends Window {
     const error = back.error;
     // rate · error scale
     const step = multiply(back.rate, back.scale);
+    if (prc.used && this.clips && !this.width) {
+      const sum = prc.mask(this.data, this.size, error);
+      this.range = prc.learn(this.range, sum, step, back.rate);
+    }
     if (changetype<usize>(this) != back.first) {
       // before the weights move
       int8.conv2dGradInput(
@@ -169,16 +300,53 @@ export class Conv2d extends Window {
         this.xT,
         work.gradients,
       );
-      back.setScale(times2(back.scale, this.exponent));
+      back.setScale(this.weighed(back.scale));
       back.quantise(input.size, draws | back.ERROR_DRAWS);
     }
     // biases in units of 2^−20, weights (by the input's scale too) in units of 2^(exponent − 8)
     const biasStep = times2(step, BIAS_BITS);
     const weightStep = times2(multiply(step, input.scale), 8 - this.exponent);
-    if (work.vanishes(weightStep)) return;
+    if (lac.used && this.compensates) {
+      const by = times2(this.weighed(multiply(step, input.scale)), 16);
+      const key = checkpoint.key(draws | back.COMPENSATION_DRAWS);
+      back.sumsOf(error, this.h * this.w, this.c, work.gradients);
+      lac.learn(work.gradients, this.c, this.mu, by, key, this.lac);
+    }
+    const clamped = this.learn(input, error, weightStep, biasStep);
+    if (clamped && !(grid.used && this.bits)) {
+      // a weight has reached the edge: the unit doubles and all masters are halved
+      back.countSaturated(clamped);
+      this.exponent = this.exponent + 1;
+      this.code(1);
+      if (learning.used) learning.optimizer.halve(this);
+    } else if (grid.used && this.bits) {
+      this.code(0);
+    }
+    if (lac.used && this.compensates) {
+      const channels = load<i32>(this.xT, TENSOR_C);
+      const means = this.lac + ((<usize>this.c) << 2);
+      lac.observe(input.data, input.size / channels, channels, means, checkpoint.steps());
+      this.expect();
+    }
+  }
+
+  private learnBiases(error: usize, by: Scale): i32 {
+    back.sumsOf(error, this.h * this.w, this.c, work.gradients);
+    if (work.vanishes(by)) return 0;
+    work.fill(work.BIAS_QUANT, by, BIAS_MAX, (this.index << 2) | back.BIAS_DRAWS);
+    int8.sgdUpdate32(work.BIAS_QUANT, work.gradients, this.c, 0, this.biases);
+    return 0;
+  }
+
+  /** Moves weights and biases; returns how many masters were clamped. */
+  private learn(input: Layer, error: usize, weightStep: Scale, biasStep: Scale): i32 {
+    if (sparse && this.keepsWeights) return this.learnBiases(error, biasStep);
+    if (learning.used) return learning.learn(this, input, error, weightStep, biasStep);
+    const draws = this.index << 2;
+    if (work.vanishes(weightStep)) return 0;
     work.fill(work.BIAS_QUANT, biasStep, BIAS_MAX, draws | back.BIAS_DRAWS);
-    work.fill(work.QUANT, weightStep, MASTER_MAX, draws | back.UPDATE_DRAWS);
-    const clamped = int8.conv2dLearn(
+    work.fill(work.QUANT, weightStep, this.edge, draws | back.UPDATE_DRAWS);
+    return int8.conv2dLearn(
       work.SCRATCH,
       this.conv,
       work.QUANT,
@@ -194,27 +362,10 @@ export class Conv2d extends Window {
       work.vanishes(biasStep) ? 0 : work.BIAS_QUANT,
       this.biases,
     );
-    if (!clamped) return;
-    // a weight has reached the edge: the unit doubles and all masters are halved
-    back.countSaturated(clamped);
-    this.exponent = this.exponent + 1;
-    int8.weightsOf(this.masters, this.count, 1, this.weights);
   }
 }
-
-/** Largest r with r·r ≤ x, for x < 2^36. */
-function isqrt(x: u64): u64 {
-  let r: u64 = 0;
-  let bit: u64 = 1 << 17;
-  do {
-    const t = r | bit;
-    if (t * t <= x) r = t;
-  } while ((bit >>= 1));
-  return r;
-}
-
 /** A layer of `filters` windows. */
-function weighted(kind: u8, filters: i32, size: i32, stride: i32, padding: i32): Layer {
+function weighted(kind: u8, filters: i32, size: i32, stride: i32, padding: i32): Conv2d {
   const layer = create<Conv2d>();
   layer.kind = kind;
   layer.set(size, stride, padding);
@@ -225,11 +376,11 @@ function weighted(kind: u8, filters: i32, size: i32, stride: i32, padding: i32):
 }
 
 /** 2-D convolution: filters, kernel size, strides, zero padding on each side. Weights learn. */
-export function conv2d(filters: i32, kernelSize: i32, strides: i32 = 1, padding: i32 = 0): Layer {
+export function conv2d(filters: i32, kernelSize: i32, strides: i32 = 1, padding: i32 = 0): Conv2d {
   return weighted(CONV2D, filters, kernelSize, strides, padding);
 }
 
 /** Fully connected layer over the flattened input. Weights learn. */
-export function dense(units: i32): Layer {
+export function dense(units: i32): Conv2d {
   return weighted(DENSE, units, 1, 1, 0);
 }

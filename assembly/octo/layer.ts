@@ -52,6 +52,8 @@ export class Layer extends Output {
   kind: u8;
   /** Has weights. */
   learns: bool;
+  /** Keeps them as they are. */
+  frozen: bool;
   /** Lower clamp of a layer with weights: −127, or 0 with relu() behind it. */
   lowest: i8;
   /** Position in the model, from 0. */

@@ -7,6 +7,7 @@ import { TENSOR_BYTES, TENSOR_H } from "../int8/structs";
 import * as back from "./backward";
 import * as checkpoint from "./checkpoint";
 import { create, Layer, NONE, Output } from "./layer";
+import * as plateau from "./plateau";
 import { scaleOf } from "./scale";
 import * as work from "./workspace";
 
@@ -62,6 +63,15 @@ export function train(): void {
   trained = true;
 }
 
+/** All layers with weights but the last `layers` of them keep what they have. */
+export function trainLast(layers: i32): void {
+  for (let layer = last; layer != input; layer = layer.previous) {
+    if (!layer.learns) continue;
+    layer.frozen = --layers < 0;
+    if (!layer.frozen) back.setFirst(layer);
+  }
+}
+
 /** Lays everything out; called once, by the module's `init`. Errors: MODEL_EMPTY, LAYER_SHAPE, NEEDS_DENSE */
 export function build(): void {
   if (!present()) return;
@@ -74,7 +84,9 @@ export function build(): void {
     checkpoint.describe(layer.kind, layer.h, layer.w, layer.c);
     most = max(most, layer.size);
   }
+  if (plateau.used) plateau.place();
   checkpoint.open();
+  if (plateau.used) plateau.wake();
   if (trained) {
     if (!last.width) last.refuse(NEEDS_DENSE, 0, 0);
     work.needGradients(last.size);

@@ -1,17 +1,25 @@
 // Training in INT8, batch 1 (Octo §3): forward, softmax cross-entropy, backward with dynamic error scales and
 // stochastic rounding, SGD on int16 masters. Updates are immediate. A module has one trainer, as it has one model.
-import { BAD_LABEL } from "../device/errors";
+import { BAD_LABEL, LAYER_SHAPE } from "../device/errors";
 import { fail } from "../device/host";
 import { Fixed, fixed } from "../device/param";
 import { publish } from "../device/publish";
 import { Frame } from "../device/sensor";
 import * as int8 from "../int8/intrinsics";
+import { accumulation } from "./accumulation";
 import * as back from "./backward";
 import * as checkpoint from "./checkpoint";
 import { Output } from "./layer";
+import * as learning from "./learn";
+import { Optimizer } from "./learn";
+import * as losses from "./losses";
+import { Loss } from "./losses";
 import * as network from "./model";
 import { Model } from "./model";
+import * as plateau from "./plateau";
 import { multiply, Scale, scaleOf, times2 } from "./scale";
+import * as schedules from "./schedule";
+import { Schedule } from "./schedule";
 import * as work from "./workspace";
 
 /** log2(e). */
@@ -63,6 +71,66 @@ export class Trainer {
     return back.saturated;
   }
 
+  /** What moves the weights instead of plain SGD: momentum(), rmsProp(). */
+  optimizer(optimizer: Optimizer): Trainer {
+    learning.setOptimizer(optimizer);
+    return this;
+  }
+
+  /** Weights follow the mean gradient of `batch` samples, which takes 4 bytes for each; after optimizer(). */
+  accumulate(batch: i32): Trainer {
+    learning.setOptimizer(accumulation(batch, learning.optimizer));
+    return this;
+  }
+
+  /** Decoupled weight decay: w = w − rate·λ·w in every step. */
+  weightDecay(lambda: Fixed): Trainer {
+    learning.setDecay(scaleOf(lambda, -32));
+    return this;
+  }
+
+  /** How the learning rate goes: constant(), stepDecay(), cosine(); instead of `totalSteps`. */
+  schedule(schedule: Schedule): Trainer {
+    schedules.use(schedule);
+    return this;
+  }
+
+  /** categoricalHinge() or meanSquaredError() instead of softmax with cross-entropy. */
+  criterion(loss: Loss): Trainer {
+    losses.use(loss);
+    return this;
+  }
+
+  /** Stops when the mean loss of `samples` samples has not fallen by `delta` nats for `patience` such means in a row. */
+  earlyStop(patience: i32, samples: i32 = 256, delta: Fixed = fixed(0.001)): Trainer {
+    plateau.use(samples, patience, <i32>(delta >> 16));
+    return this;
+  }
+
+  /** Whether training has stopped early; held-out frames are evaluated all the same. */
+  get stopped(): bool {
+    return plateau.used && plateau.stopped();
+  }
+
+  /** Only the last `layers` layers with weights learn: the error goes no further. */
+  trainLast(layers: i32): Trainer {
+    network.trainLast(layers);
+    return this;
+  }
+
+  /**
+   * Trains the outputs towards values: int8, one unit is 1/128, as many as there are outputs; without any, towards the frame
+   * itself, as an autoencoder. Needs meanSquaredError(). Errors: LAYER_SHAPE when the frame is smaller than the output.
+   */
+  fit(frame: Frame, target: usize = 0): void {
+    learn(frame, 0, target);
+  }
+
+  /** Loss of a frame, Q16, without learning from it: of an autoencoder, how strange it is. */
+  score(frame: Frame, target: usize = 0): i32 {
+    return errorOf(network.infer(frame), 0, target ? target : frame.data);
+  }
+
   /** Trains on a labelled frame; a held-out one is only evaluated. Errors: BAD_LABEL. */
   step(frame: Frame, label: i32): void {
     step(frame, label);
@@ -87,13 +155,24 @@ export class Trainer {
 }
 
 export function step(frame: Frame, label: i32): void {
+  learn(frame, label, 0);
+}
+
+function learn(frame: Frame, label: i32, target: usize): void {
   const logits = network.infer(frame);
   const classes = logits.size;
   if (<u32>label >= <u32>classes) fail(BAD_LABEL, 0, label, classes);
   if (frame.heldOut) return evaluate(logits, label);
+  if (plateau.used && plateau.stopped()) return;
+  if (losses.used && !target) {
+    if (frame.size < classes) network.last.refuse(LAYER_SHAPE, classes, frame.size);
+    target = frame.data;
+  }
   const steps = checkpoint.steps();
   network.adapt(!steps);
-  loss = mean(loss, errorOf(logits, label), ++seen, 128);
+  const error = errorOf(logits, label, target);
+  loss = mean(loss, error, ++seen, 128);
+  if (plateau.used) plateau.see(error);
   back.setRate(rateAt(steps));
   for (let layer = network.last; back.scale; layer = layer.previous) {
     layer.backward(layer.previous);
@@ -102,9 +181,15 @@ export function step(frame: Frame, label: i32): void {
   checkpoint.setSteps(steps + 1);
 }
 
-/** Makes the error of the logits, ready to travel back, by softmax cross-entropy; returns the loss, Q16. */
-export function errorOf(logits: Output, label: i32): i32 {
+/** Makes the error of the outputs, ready to travel back, by softmax cross-entropy or what was chosen; returns the loss, Q16. */
+export function errorOf(logits: Output, label: i32, target: usize = 0): i32 {
   const classes = logits.size;
+  if (losses.used) {
+    const loss = losses.errorsOf(logits, label, target);
+    back.setScale(losses.chosen.unit);
+    back.quantise(classes, back.LOSS_DRAWS);
+    return loss;
+  }
   // logits in Q16, base 2
   work.fill(work.QUANT, multiply(times2(LOG2_E, 16), logits.scale), 0, work.NEAREST);
   const loss = int8.softmaxCrossEntropy(work.QUANT, logits.data, classes, label, work.gradients);
@@ -124,6 +209,7 @@ function mean(before: i32, value: i32, n: i32, most: i32): i32 {
 
 /** Learning rate of a step: ×0.2 at 60 % and at 85 % of totalSteps. */
 function rateAt(step: i64): Scale {
+  if (schedules.used) return schedules.chosen.at(step, learningRate);
   let rate = learningRate;
   if (totalSteps) {
     const twentieths = (step * 20) / totalSteps;

@@ -1,0 +1,19 @@
+/** What training can be told, one at a time and together: parameters of tests/assembly/apps/training.ts. */
+export const TRAININGS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+  "LAC": { layers: 1 },
+  "PRC": { layers: 2 },
+  "4 bits": { bits: 4 },
+  "2 bits, LAC and PRC": { bits: 2, layers: 3 },
+  "momentum": { opt: 1, lr: 0.002 },
+  "RMSprop": { opt: 2, lr: 0.002 },
+  "batches of 4": { batch: 4 },
+  "weight decay": { options: 1 },
+  "cosine": { options: 2 },
+  "step decay": { options: 4 },
+  "early stop": { options: 8 },
+  "the last layer": { options: 16 },
+  "biases and compensation": { layers: 5 },
+  "hinge": { loss: 1 },
+  "mean squared error": { loss: 2, lr: 0.05 },
+  "all at once": { bits: 4, layers: 3, opt: 1, batch: 4, options: 3, lr: 0.01 },
+};
