@@ -45,7 +45,12 @@ export class Accumulation extends Optimizer {
     // sgdUpdate32 subtracts: the sums are negative steps
     work.fill(work.QUANT, divide(times2(weightStep, SUM_BITS), share), BIAS_MAX, draws | back.SUM_DRAWS);
     int8.sgdUpdate32(work.QUANT, dw, n, first, weightSums);
-    work.fill(work.QUANT, divide(times2(biasStep, BIAS_SUM_BITS), share), BIAS_MAX, draws | back.BIAS_SUM_DRAWS);
+    work.fill(
+      work.QUANT,
+      divide(times2(biasStep, BIAS_SUM_BITS), share),
+      BIAS_MAX,
+      draws | back.BIAS_SUM_DRAWS,
+    );
     int8.sgdUpdate32(work.QUANT, db, c1 - c0, c0, biasSums);
     if ((checkpoint.steps() + 1) % this.batch) return 0;
     take(weightSums, n, dw);

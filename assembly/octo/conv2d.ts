@@ -13,7 +13,6 @@ import * as grid from "./grid";
 import * as lac from "./lac";
 import * as learning from "./learn";
 import * as prc from "./prc";
-import { draw } from "../int8/rng";
 import { TENSOR_C } from "../int8/structs";
 import { CONV2D, create, DENSE, Layer, NONE } from "./layer";
 import { divide, isqrt, multiply, Scale, scaleOf, times2 } from "./scale";

@@ -57,7 +57,10 @@ export function expect(
         sum += <i64>load<i16>(mean) * <i64>lost;
       }
     }
-    store<i32>(mu + ((<usize>o) << 2), <i32>max(min(sum / ((<i64>step) << 8), <i64>BIAS_MAX), <i64>-BIAS_MAX));
+    store<i32>(
+      mu + ((<usize>o) << 2),
+      <i32>max(min(sum / ((<i64>step) << 8), <i64>BIAS_MAX), <i64>-BIAS_MAX),
+    );
   }
 }
 

@@ -115,7 +115,8 @@ export function learn(layer: Conv2d, input: Layer, error: usize, weightStep: Sca
       for (let o = c0; o < c1; ++o) {
         const at = <usize>(o * fanIn);
         const slopes = dw + ((<usize>((o - c0) * fanIn)) << 2);
-        widen += grid.gradient(slopes, layer.masters + (at << 1), layer.weights + at, fanIn, layer.step, k) >> 16;
+        widen +=
+          grid.gradient(slopes, layer.masters + (at << 1), layer.weights + at, fanIn, layer.step, k) >> 16;
       }
     }
     clamped += optimizer.step(layer, c0, c1, dw, db, weightStep, biasStep);

@@ -58,8 +58,7 @@ export class Momentum extends Optimizer {
       v = max(min(v, VELOCITY_MAX), -VELOCITY_MAX);
       store<i16>(at, v);
       const w = layer.masters + ((<usize>i) << 1);
-      const moved =
-        <i32>load<i16>(w) - ((v + <i32>(draw(key, i) >> (16 - VELOCITY_BITS))) >> VELOCITY_BITS);
+      const moved = <i32>load<i16>(w) - ((v + <i32>(draw(key, i) >> (16 - VELOCITY_BITS))) >> VELOCITY_BITS);
       const master = max(min(moved, edge), -edge);
       clamped += <i32>(master != moved);
       store<i16>(w, master);
@@ -87,7 +86,8 @@ export class Momentum extends Optimizer {
 
   /** Master units have doubled. */
   halve(layer: Conv2d): void {
-    for (let i = 0, at = layer.moments; i < layer.count; ++i, at += 2) store<i16>(at, (<i32>load<i16>(at)) >> 1);
+    for (let i = 0, at = layer.moments; i < layer.count; ++i, at += 2)
+      store<i16>(at, <i32>load<i16>(at) >> 1);
   }
 }
 

@@ -63,7 +63,7 @@ export function apply(value: i64, by: Scale, most: i64, draw: u32): i64 {
     return product << -shift;
   }
   if (shift > 62) return 0;
-  const round = shift < 16 ? <i64>draw >> (16 - shift) : <i64>draw << (shift - 16);
+  const round = shift < 16 ? <i64>draw >> (16 - shift) : (<i64>draw) << (shift - 16);
   return max(min((product + round) >> shift, most), -most);
 }
 

@@ -45,15 +45,19 @@ async function start(
 ): Promise<Run> {
   let last: Uint8Array = new Uint8Array();
   const { path } = modules.find((module) => module.target === target) as BuiltModule;
-  const host = await hostOf(path, { ...samples, count, at: (i) => samples.at(i) }, {
-    seed,
-    params,
-    first,
-    intrinsics,
-    publish: (_channel, bytes) => {
-      last = bytes;
+  const host = await hostOf(
+    path,
+    { ...samples, count, at: (i) => samples.at(i) },
+    {
+      seed,
+      params,
+      first,
+      intrinsics,
+      publish: (_channel, bytes) => {
+        last = bytes;
+      },
     },
-  });
+  );
   return { host, record: () => decodeStateRecord(last) };
 }
 
@@ -78,7 +82,7 @@ describe.each(Object.entries(TRAININGS))("%s", (_name, params) => {
 });
 
 describe("few samples, seen again and again", () => {
-  const few = 30;
+  const few = 10;
   // the two that are not there to learn by heart
   const names = Object.keys(TRAININGS).filter(
     (name) => name !== "early stop" && name !== "biases and compensation",
@@ -102,7 +106,7 @@ describe("few samples, seen again and again", () => {
       run.host.step();
       seen.push(sha256(run.host.state()));
     }
-    const last = seen.findIndex((digest) => digest === seen.at(-1));
+    const last = seen.indexOf(seen.at(-1) as string);
     expect(run.record()!.steps).toBe(30);
     expect(last).toBeGreaterThan(28);
     expect(last).toBeLessThan(40);

@@ -28,7 +28,10 @@ describe("levels", () => {
           const real = (<f64>load<i16>(masters + (i << 1)) * 256) / <f64>step;
           const want = Math.max(Math.min(Math.floor(real + 0.5), k), -k);
           // a tie may fall on either side
-          if (Math.abs(<f64>load<i8>(weights + i) - want) > 1e-6 && Math.abs(real - Math.floor(real) - 0.5) > 1e-3)
+          if (
+            Math.abs(<f64>load<i8>(weights + i) - want) > 1e-6 &&
+            Math.abs(real - Math.floor(real) - 0.5) > 1e-3
+          )
             expect(<f64>load<i8>(weights + i)).toBe(want, `${real}`);
         }
       }

@@ -39,7 +39,9 @@ describe("the expected loss", () => {
     for (let bits = 2; bits <= 8; bits += 2) {
       const k = grid.levels(bits);
       const step = bits == 8 ? 1 << 16 : grid.fit(8192, k);
-      if (bits == 8) for (let i = 0; i < FAN_IN * OUTPUTS; ++i) store<i8>(weights + i, (<i32>load<i16>(masters + (i << 1)) + 128) >> 8);
+      if (bits == 8)
+        for (let i = 0; i < FAN_IN * OUTPUTS; ++i)
+          store<i8>(weights + i, (<i32>load<i16>(masters + (i << 1)) + 128) >> 8);
       else grid.code(masters, FAN_IN * OUTPUTS, step, k, weights);
       lac.expect(masters, weights, FAN_IN, OUTPUTS, means, CHANNELS, step, mu);
       for (let o = 0; o < OUTPUTS; ++o) {

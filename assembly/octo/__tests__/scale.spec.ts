@@ -1,6 +1,18 @@
 // Scales against double precision: 31 significant bits, that is a relative error below 2^−30 for each operation.
 import { draw } from "../../int8/rng";
-import { add, apply, divide, exponent, isqrt, mantissa, multiply, Scale, scaleOf, sqrt, times2 } from "../scale";
+import {
+  add,
+  apply,
+  divide,
+  exponent,
+  isqrt,
+  mantissa,
+  multiply,
+  Scale,
+  scaleOf,
+  sqrt,
+  times2,
+} from "../scale";
 
 const EXACT: f64 = 1.0 / <f64>(1 << 30);
 
@@ -73,7 +85,7 @@ describe("a value times a scale", () => {
     for (let i = 0; i < 3000; ++i) {
       const by = scaleOf(value(i + 9000), -(i % 90));
       const signed = i & 1 ? -(<i64>(value(i) >> 1)) : <i64>(value(i) >> 1);
-      const want = Math.max(Math.min(<f64>signed * valueOf(by), <f64>MOST), -<f64>MOST);
+      const want = Math.max(Math.min(<f64>signed * valueOf(by), <f64>MOST), -(<f64>MOST));
       const got = <f64>apply(signed, by, MOST, NEAREST);
       if (Math.abs(got - want) > 0.500001 + Math.abs(want) * 4 * EXACT) expect(got).toBe(want);
     }

@@ -39,10 +39,10 @@ function tuned(layer: Conv2d): Conv2d {
 }
 
 const model = new Model([28, 28, 1])
-  .add(tuned(conv2d(4, 5, 2)))
+  .add(tuned(conv2d(4, 5, 3)))
   .add(relu())
   .add(maxPool(2))
-  .add(tuned(conv2d(6, 3, 1, 1)))
+  .add(tuned(conv2d(4, 3, 1, 1)))
   .add(relu())
   .add(dense(10));
 const trainer = new Trainer(model, { learningRate: param("lr", 0.01) });
