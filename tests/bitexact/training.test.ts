@@ -1,6 +1,6 @@
 // What training can be told leaves the same bits everywhere too: a few steps of each option, portable and device module, in Node, under
 // wasm3 on posix and on a Cortex-M4.
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
