@@ -9,16 +9,12 @@ import * as back from "./backward";
 import * as checkpoint from "./checkpoint";
 import { Conv2d } from "./conv2d";
 import * as grid from "./grid";
-import { Layer } from "./layer";
+import { create, Layer } from "./layer";
 import { multiply, Scale, times2 } from "./scale";
 import * as work from "./workspace";
 
 /** Whether a layer or a trainer of the module asks for it. */
 export let used: bool = false;
-
-export function use(): void {
-  used = true;
-}
 
 /** How weights and biases follow their gradients: this class is SGD. */
 export class Optimizer {
@@ -50,8 +46,13 @@ export class Optimizer {
   }
 }
 
-/** What moves the weights, if not plain SGD. */
-export let optimizer: Optimizer = changetype<Optimizer>(memory.data(16) + 16);
+/** What moves the weights, once this file is used. */
+export let optimizer: Optimizer = changetype<Optimizer>(0);
+
+export function use(): void {
+  used = true;
+  if (!changetype<usize>(optimizer)) optimizer = create<Optimizer>();
+}
 
 export function setOptimizer(value: Optimizer): void {
   used = true;
@@ -64,7 +65,7 @@ export let decay: Scale = 0;
 const DECAY_BITS: i32 = 6;
 
 export function setDecay(value: Scale): void {
-  used = true;
+  use();
   decay = value;
 }
 

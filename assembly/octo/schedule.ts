@@ -13,7 +13,7 @@ export class Schedule {
 
 /** The schedule that was chosen; without one, the trainer's own (TrainerOptions.totalSteps). */
 export let used: bool = false;
-export let chosen: Schedule = changetype<Schedule>(memory.data(16) + 16);
+export let chosen: Schedule = changetype<Schedule>(0);
 
 export function use(schedule: Schedule): void {
   used = true;

@@ -79,6 +79,7 @@ export class Trainer {
 
   /** Weights follow the mean gradient of `batch` samples, which takes 4 bytes for each; after optimizer(). */
   accumulate(batch: i32): Trainer {
+    learning.use();
     learning.setOptimizer(accumulation(batch, learning.optimizer));
     return this;
   }
