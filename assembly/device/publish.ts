@@ -13,6 +13,10 @@ export namespace publish {
   export const LEARNING_RATE: i32 = 5 | (1 << 16);
   export const EVALUATED: i32 = 6;
   export const SATURATED: i32 = 7;
+  /** SGQ: bytes of all frames sent, what they were as int8, version of the codebook (0: none). */
+  export const FEATURE_BYTES: i32 = 16;
+  export const FEATURE_BYTES_RAW: i32 = 17;
+  export const CODEBOOK: i32 = 18;
   /** PASS (docs/pass.md, "Counters"). */
   export const DIRTY: i32 = 32 | (1 << 16);
   export const MACS: i32 = 33 | (1 << 16);

@@ -9,6 +9,7 @@ import type { BridgeBus, BridgeEvents } from "./events.ts";
 import type { BridgeContext, BridgeFacts, Extension } from "./extension.ts";
 import { Availability } from "./extensions/availability.ts";
 import { BridgeInfo } from "./extensions/bridge-info.ts";
+import { CloudDownloads } from "./extensions/cloud-downloads.ts";
 import { Features } from "./extensions/features.ts";
 import { HealthReport } from "./extensions/health.ts";
 import { HomeAssistant } from "./extensions/home-assistant.ts";
@@ -61,6 +62,7 @@ export class Bridge {
       new Availability(context),
       new StatePublisher(context),
       new Features(context),
+      new CloudDownloads(context),
       ...(options.homeAssistant === false ? [] : [new HomeAssistant(context)]),
       new HealthReport(context),
       new Requests(context),

@@ -15,6 +15,10 @@ export interface DeviceState {
   learningRate?: number;
   evaluated?: number;
   saturated?: number;
+  /** Of a split model: bytes of all SGQ frames, bytes of the features as int8, version of the codebook (0: none). */
+  featureBytes?: number;
+  featureBytesRaw?: number;
+  codebook?: number;
   /** Cells in which a camera sees something. */
   occupied?: number;
   /** What skipping unchanged patches saves (docs/pass.md). */
@@ -119,6 +123,9 @@ export class BridgeDevice {
       learningRate: record.learningRate,
       evaluated: record.evaluated,
       saturated: record.saturated,
+      featureBytes: record.featureBytes,
+      featureBytesRaw: record.featureBytesRaw,
+      codebook: record.codebook,
       occupied: record.occupied,
       pass: passState(record),
       samples: state.samples,

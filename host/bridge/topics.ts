@@ -8,7 +8,7 @@ export function refuseDeviceId(id: unknown): string | null {
   if (typeof id !== "string" || !DEVICE_ID.test(id)) {
     return "an id has 1 to 31 letters, digits, _, . or -, and begins with a letter or digit";
   }
-  return id === "bridge" ? '"bridge" is reserved for the bridge\'s own topics' : null;
+  return id === "bridge" || id === "cloud" ? `"${id}" is reserved for topics that are no device's` : null;
 }
 
 /** Says whether `topic` may be published to: not empty, no wildcard, no zero byte, at most 65,535 bytes. */
@@ -18,10 +18,10 @@ export function isPublishable(topic: string): boolean {
 
 /**
  * Whether an MQTT topic filter selects a topic (MQTT 5, section 4.7). Wildcards at the front do not select topics
- * that begin with `$`.
+ * that begin with `$`. A shared subscription (`$share/<group>/<filter>`) selects what its filter does.
  */
 export function matchesFilter(filter: string, topic: string): boolean {
-  const want = filter.split("/");
+  const want = filter.replace(/^\$share\/[^/]+\//, "").split("/");
   const have = topic.split("/");
   if (topic.startsWith("$") && (want[0] === "+" || want[0] === "#")) return false;
   for (let i = 0; i < want.length; i++) {
@@ -86,6 +86,23 @@ export class Topics {
   }
   set(device: string): string {
     return `${this.base}/${device}/set`;
+  }
+  /** Filter of every device's features. */
+  get anyFeatures(): string {
+    return `${this.base}/+/features`;
+  }
+  /** Topic of the cloud half: `state`, `availability`, `codebook`, `half` or `decoded`. */
+  cloud(name: "state" | "availability" | "codebook" | "half" | "decoded"): string {
+    return `${this.base}/cloud/${name}`;
+  }
+  /** Filter of what belongs on every device: `codebook` and `half`. */
+  get cloudDownloads(): string[] {
+    return [this.cloud("codebook"), this.cloud("half")];
+  }
+
+  /** The device that a `features` topic names. */
+  deviceOfFeatures(topic: string): string {
+    return topic.slice(this.base.length + 1, -"/features".length);
   }
   /** Filter of every device's `set`. */
   get anySet(): string {

@@ -15,6 +15,10 @@ export interface StateRecord {
   evaluated?: number;
   /** Weights that a clamp has stopped. */
   saturated?: number;
+  /** Bytes of all SGQ frames sent, and what the features were as int8; version of the codebook, 0: none. */
+  featureBytes?: number;
+  featureBytesRaw?: number;
+  codebook?: number;
   /** PASS, of the last frame: share of patches that had changed, and of a dense frame's multiplications that were made. */
   dirty?: number;
   macs?: number;
@@ -44,6 +48,9 @@ const IDS: readonly [Name, id: number, format: 0 | 1][] = [
   ["learningRate", 5, 1],
   ["evaluated", 6, 0],
   ["saturated", 7, 0],
+  ["featureBytes", 16, 0],
+  ["featureBytesRaw", 17, 0],
+  ["codebook", 18, 0],
   ["dirty", 32, 1],
   ["macs", 33, 1],
   ["macsSaved", 34, 0],

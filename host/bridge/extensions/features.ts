@@ -1,7 +1,9 @@
 // `octomote/<device>/features`: what a device saw, in its own binary form, passed on as it is, as far as it keeps to a
 // rate that broker and listeners can bear. A camera's preview comes through the same channel and goes to
-// `octomote/<device>/preview`, so that a page need not listen to all features.
+// `octomote/<device>/preview`, so that a page need not listen to all features. Features with a label are for
+// somebody who learns, maybe later: they have QoS 1, and wait at the broker for a subscriber with a session.
 
+import { LABELLED } from "../../protocol/labelled.ts";
 import { isPreview } from "../../protocol/preview.ts";
 import type { BridgeDevice } from "../device.ts";
 import type { BridgeContext, Extension } from "../extension.ts";
@@ -9,6 +11,8 @@ import { TokenBucket } from "../token-bucket.ts";
 
 /** MQTT 5: features are for those who listen now. */
 const EXPIRY_S = 60;
+/** Examples keep their worth for longer. */
+const LABELLED_EXPIRY_S = 86_400;
 /** Messages of a device; a frame of the link carries at most 1 KB, so half a megabyte. */
 const PER_SECOND = 500;
 /** How often a device that exceeds it is named in the log. */
@@ -56,7 +60,8 @@ export class Features implements Extension {
     }
     if (pace.bucket.take()) {
       const topic = isPreview(bytes) ? topics.preview(device.id) : topics.features(device.id);
-      mqtt.publish(topic, bytes, { expiry: EXPIRY_S });
+      const labelled = bytes[0] === LABELLED;
+      mqtt.publish(topic, bytes, labelled ? { qos: 1, expiry: LABELLED_EXPIRY_S } : { expiry: EXPIRY_S });
       return;
     }
     device.featuresDropped++;

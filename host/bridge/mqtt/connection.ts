@@ -6,8 +6,18 @@ import mqtt, { type IClientOptions, type IPublishPacket, type MqttClient } from 
 import { messageOf, OctomoteError } from "../errors.ts";
 import { matchesFilter } from "../topics.ts";
 import { explainRefusal, isVersionRefusal, normaliseBrokerUrl, withoutCredentials } from "./broker-url.ts";
-import { readTlsFiles, refuseUselessTls, type TlsFiles } from "./tls.ts";
+import { readTlsFiles, refuseUselessTls } from "./tls.ts";
+import type {
+  Message,
+  MessageHandler,
+  MqttOptions,
+  MqttStats,
+  MqttVersion,
+  PublishOptions,
+} from "./types.ts";
 import { InFlightWindow } from "./window.ts";
+
+export type { Message, MqttOptions, MqttVersion } from "./types.ts";
 
 /** Version of the payload formats, sent as a user property on MQTT 5. */
 const SCHEMA = "1";
@@ -17,55 +27,9 @@ const OWN_WINDOW = 32;
 const QUEUE = 1000;
 /** Bytes that may wait for a broker that does not keep up; beyond, QoS 0 is lost as it is while the broker is away. */
 const HIGH_WATER = 1 << 20;
-/** Brokers that speak MQTT 5, and how it is named in their CONNACK. */
-export type MqttVersion = 4 | 5;
-
-export interface MqttOptions extends TlsFiles {
-  /** mqtt://, mqtts://, ws:// or wss://, with or without user and password. */
-  url: string;
-  username?: string;
-  password?: string;
-  clientId?: string;
-  /** Published by the broker, retained, when this connection dies. */
-  will?: { topic: string; payload: string };
-  /** Tries only this version; without it MQTT 5, then 3.1.1. */
-  version?: MqttVersion;
-  /** Milliseconds between tries to come back; 1,000. */
-  reconnectPeriod?: number;
-  /** Milliseconds until an attempt to connect counts as failed; 10,000. */
-  connectTimeout?: number;
-}
-
-export interface PublishOptions {
-  qos?: 0 | 1;
-  retain?: boolean;
-  /** MQTT 5: what the payload is; `application/json` by itself when it is text. */
-  contentType?: string;
-  /** MQTT 5: seconds after which the broker may forget the message. */
-  expiry?: number;
-  /** MQTT 5: of the request that this message answers. */
-  correlationData?: Buffer;
-}
-
-/** A message that arrived. */
-export interface Message {
-  topic: string;
-  payload: Buffer;
-  /** It was kept by the broker since before our subscription. */
-  retained: boolean;
-  responseTopic?: string;
-  correlationData?: Buffer;
-}
-
 interface Subscription {
   filter: string;
-  handler: (message: Message) => void;
-}
-
-export interface MqttStats {
-  in: number;
-  out: number;
-  dropped: number;
+  handler: MessageHandler;
 }
 
 type ConnectionEvent = "up" | "down" | "trouble";
@@ -83,6 +47,8 @@ export class MqttConnection {
   #connected = false;
   #closed = false;
   #trouble = "";
+  /** What the handlers of the message at hand have promised. */
+  #promised: Promise<void>[] = [];
 
   /** Does nothing but check the URL; throws `OctomoteError` when it is not one of a broker, or not one for TLS files. */
   constructor(options: MqttOptions) {
@@ -138,9 +104,10 @@ export class MqttConnection {
 
   /**
    * Hears every message that one of the filters selects, on this connection and every later one. Filters of one call must
-   * not overlap each other; they are subscribed to together.
+   * not overlap each other; they are subscribed to together. A handler that returns a promise holds back the messages behind
+   * its own, answers to this connection's QoS 1 included; if the promise is broken, the connection is, and the broker sends again.
    */
-  async subscribe(filter: string | string[], handler: (message: Message) => void): Promise<() => void> {
+  async subscribe(filter: string | string[], handler: MessageHandler): Promise<() => void> {
     const entries = [filter].flat().map((one): Subscription => ({ filter: one, handler }));
     for (const entry of entries) this.#subscriptions.add(entry);
     if (this.#connected) await this.#subscribeAtBroker(entries.map((entry) => entry.filter));
@@ -150,6 +117,28 @@ export class MqttConnection {
       const unwanted = entries.map((entry) => entry.filter).filter((one) => !wanted.has(one));
       if (this.#connected && unwanted.length > 0) this.#client?.unsubscribe(unwanted);
     };
+  }
+
+  /** Sends with QoS 1; resolves when the broker has it, also after breaks, and rejects when it is given up. */
+  deliver(
+    topic: string,
+    payload: string | Uint8Array,
+    options: Omit<PublishOptions, "qos"> = {},
+  ): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const lost = () =>
+        reject(new OctomoteError(`A message on ${topic} did not reach ${this.broker}`, "try again"));
+      if (this.#closed) return lost();
+      this.#window.push({
+        send: (done) =>
+          this.#send(topic, payload, { ...options, qos: 1 }, (error) => {
+            done();
+            if (error) lost();
+            else resolve();
+          }),
+        drop: lost,
+      });
+    });
   }
 
   /** Waits until everything queued was acknowledged, at most `timeoutMs`. */
@@ -188,6 +177,7 @@ export class MqttConnection {
     this.#version = version;
     const client = mqtt.connect(this.#options.url, this.#clientOptions(version));
     this.#client = client;
+    this.#listen(client);
     await new Promise<void>((resolve, reject) => {
       const fail = (error: unknown) => {
         client.removeListener("connect", resolve as () => void);
@@ -220,7 +210,10 @@ export class MqttConnection {
       username,
       password,
       ...readTlsFiles(this.#options),
-      clean: true,
+      clean: this.#options.sessionExpiry === undefined,
+      ...(version === 5 && this.#options.sessionExpiry !== undefined
+        ? { properties: { sessionExpiryInterval: this.#options.sessionExpiry } }
+        : {}),
       keepalive: 30,
       reconnectPeriod,
       connectTimeout,
@@ -252,7 +245,23 @@ export class MqttConnection {
       if (text !== this.#trouble) this.#tell("trouble", text);
       this.#trouble = text;
     });
+  }
+
+  /** A session's messages may come right behind the broker's greeting. */
+  #listen(client: MqttClient): void {
     client.on("message", (topic, payload, packet) => this.#receive(topic, payload, packet));
+    // MQTT.js acknowledges when this calls back.
+    client.handleMessage = (_packet, done) => {
+      const promised = this.#promised.splice(0);
+      if (promised.length === 0) return done();
+      Promise.all(promised).then(
+        () => done(),
+        (error) => {
+          this.#tell("trouble", messageOf(error));
+          client.stream.destroy();
+        },
+      );
+    };
   }
 
   #retry(error: unknown): void {
@@ -279,11 +288,16 @@ export class MqttConnection {
     await this.#client?.subscribeAsync(filters, { qos: 1 });
   }
 
-  #send(topic: string, payload: string | Uint8Array, options: PublishOptions, done: () => void): void {
+  #send(
+    topic: string,
+    payload: string | Uint8Array,
+    options: PublishOptions,
+    done: (error?: Error) => void,
+  ): void {
     const client = this.#client;
     if (!client) {
       this.stats.dropped++;
-      done();
+      done(new Error("not connected"));
       return;
     }
     const text = typeof payload === "string";
@@ -312,7 +326,7 @@ export class MqttConnection {
     client.publish(topic, bytes, packet, (error) => {
       if (error) this.stats.dropped++;
       else this.stats.out++;
-      done();
+      done(error ?? undefined);
     });
   }
 
@@ -326,7 +340,9 @@ export class MqttConnection {
       correlationData: packet.properties?.correlationData,
     };
     for (const entry of [...this.#subscriptions]) {
-      if (matchesFilter(entry.filter, topic)) entry.handler(message);
+      if (!matchesFilter(entry.filter, topic)) continue;
+      const promise = entry.handler(message);
+      if (promise instanceof Promise) this.#promised.push(promise);
     }
   }
 
