@@ -3,3 +3,4 @@
 export * from "./int8/twins";
 export { merge } from "./pass/merge";
 export { patchStats } from "./pass/patch-stats";
+export * from "./sgq/twins";

@@ -37,7 +37,7 @@ export function put(coder: usize, probability: u32, bit: u32): bool {
   else {
     low += bound;
     range -= bound;
-    if (low < bound) carry(out + length);
+    if (low < bound) carry(out, out + length);
   }
   for (; range < RANGE_MIN; low <<= 8, range <<= 8) {
     if (length == load<u32>(coder, CAPACITY)) return false;
@@ -64,7 +64,7 @@ export function finish(coder: usize): i32 {
     if (value < end) break;
   }
   if (bytes == 4) value = low;
-  if (value >> 32) carry(out + length);
+  if (value >> 32) carry(out, out + length);
   for (let left = <u32>value; bytes; --bytes, left <<= 8) {
     if (length == load<u32>(coder, CAPACITY)) return -1;
     store<u8>(out + length++, left >> 24);

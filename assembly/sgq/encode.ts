@@ -27,13 +27,16 @@ import {
 /** Below it, a byte of the range is known. */
 export const RANGE_MIN: u32 = 1 << 24;
 
-/** Adds 1 to the bytes before `end`. One of them takes it: what is written is a fraction below 1. */
-export function carry(end: usize): void {
-  let value: u32;
-  do {
-    value = <u32>load<u8>(--end) + 1;
+/**
+ * Adds 1 to the bytes between `out` and `end`. One of them takes it, what is written being a fraction below 1; a coder whose state
+ * somebody spoilt loses it.
+ */
+export function carry(out: usize, end: usize): void {
+  while (end > out) {
+    const value = <u32>load<u8>(--end) + 1;
     store<u8>(end, value);
-  } while (value == 256);
+    if (value < 256) return;
+  }
 }
 
 /**
@@ -85,7 +88,7 @@ export function sgqEncode(job: usize): i32 {
         else {
           low += bound;
           range -= bound;
-          if (low < bound) carry(out + length);
+          if (low < bound) carry(out, out + length);
         }
         while (range < RANGE_MIN) {
           if (length == capacity) return 0;

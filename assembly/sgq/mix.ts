@@ -1,6 +1,6 @@
 // Intrinsic 66: what the channels of a group share (SGQ's form 1).
 import * as check from "../int8/check";
-import { TENSOR_C, TENSOR_H, TENSOR_PITCH, TENSOR_W } from "../int8/structs";
+import { TENSOR_BYTES, TENSOR_C, TENSOR_H, TENSOR_PITCH, TENSOR_W } from "../int8/structs";
 import { BAD_SHAPE } from "../device/errors";
 import { fail } from "../device/host";
 
@@ -22,6 +22,7 @@ export function sgqMix(xT: usize, x: usize, weights: usize, group: i32, s: usize
   check.pointer(66, x, check.tensorBytes(xT, 1), 1);
   check.pointer(66, weights, <u64>c, 1);
   check.pointer(66, s, n, 1);
+  check.apart(66, s, n, xT, TENSOR_BYTES);
   check.apart(66, s, n, x, check.tensorBytes(xT, 1));
   check.apart(66, s, n, weights, <u64>c);
 

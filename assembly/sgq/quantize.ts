@@ -1,10 +1,11 @@
 // Intrinsic 64: features to bit planes.
 import * as check from "../int8/check";
-import { TENSOR_C, TENSOR_H, TENSOR_PITCH, TENSOR_W } from "../int8/structs";
+import { TENSOR_BYTES, TENSOR_C, TENSOR_H, TENSOR_PITCH, TENSOR_W } from "../int8/structs";
 import { BAD_SHAPE } from "../device/errors";
 import { fail } from "../device/host";
 import * as jobs from "./check";
 import {
+  JOB_BYTES,
   JOB_H,
   JOB_PLANES,
   JOB_RECORDS,
@@ -41,6 +42,8 @@ export function sgqQuantize(job: usize, xT: usize, x: usize): void {
   const records = <usize>load<u32>(job, JOB_RECORDS);
   const planes = load<i32>(job, JOB_PLANES);
   const bytes = jobs.stringsBytes(job);
+  check.apart(64, strings, bytes, job, JOB_BYTES);
+  check.apart(64, strings, bytes, xT, TENSOR_BYTES);
   check.apart(64, strings, bytes, x, check.tensorBytes(xT, 1));
   check.apart(64, strings, bytes, valid, <u64>(mapWords(h, w) << 2));
   check.apart(64, strings, bytes, records, <u64>(planes * RECORD_BYTES));

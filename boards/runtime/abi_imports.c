@@ -4,7 +4,7 @@
 
 #include "intrinsics/intrinsics.h"
 
-const char *const abiImportModules[] = {"octomote_1", "octo_int8_1", "octo_pass_1", NULL};
+const char *const abiImportModules[] = {"octomote_1", "octo_int8_1", "octo_pass_1", "octo_sgq_1", NULL};
 
 enum { FRAME_BYTES = 36 };
 
@@ -148,6 +148,10 @@ INTRINSIC(doAddGrad, addGrad(m, A(0), A(1), i32(slots[2]), A(3), A(4), f))
 INTRINSIC(doRescale, rescale(m, A(0), A(1), A(2), A(3), A(4), i32(slots[5]), f))
 INTRINSIC(doPatchStats, patchStats(m, A(0), A(1), A(2), i32(slots[3]), i32(slots[4]), A(5), f))
 INTRINSIC_I32(doMerge, merge(m, A(1), i32(slots[2]), A(3), A(4), A(5), A(6), A(7), &result, f))
+INTRINSIC(doSgqQuantize, sgqQuantize(m, A(0), A(1), A(2), f))
+INTRINSIC_I32(doSgqEncode, sgqEncode(m, A(1), &result, f))
+INTRINSIC(doSgqMix, sgqMix(m, A(0), A(1), A(2), i32(slots[3]), A(4), f))
+INTRINSIC_I32(doSgqCrc16, sgqCrc16(m, A(1), i32(slots[2]), i32(slots[3]), &result, f))
 
 const EngineImport abiImports[] = {
     {"octomote_1", "fail", "v(iiii)", hostFail},
@@ -179,6 +183,10 @@ const EngineImport abiImports[] = {
     {"octo_int8_1", "rescale", "v(iiiiii)", doRescale},
     {"octo_pass_1", "patchStats", "v(iiiiii)", doPatchStats},
     {"octo_pass_1", "merge", "i(iiiiiii)", doMerge},
+    {"octo_sgq_1", "sgqQuantize", "v(iii)", doSgqQuantize},
+    {"octo_sgq_1", "sgqEncode", "i(i)", doSgqEncode},
+    {"octo_sgq_1", "sgqMix", "v(iiiii)", doSgqMix},
+    {"octo_sgq_1", "sgqCrc16", "i(iii)", doSgqCrc16},
 };
 
 const uint32_t abiImportCount = sizeof abiImports / sizeof abiImports[0];

@@ -5,7 +5,7 @@
 
 #include "engine.h"
 
-#define SCAN_MAX_IMPORTS 32
+#define SCAN_MAX_IMPORTS 40
 
 typedef struct WasmScan {
   const EngineImport *imports[SCAN_MAX_IMPORTS]; // in the module's order, found in the allow-list

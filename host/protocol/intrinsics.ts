@@ -38,6 +38,7 @@ export const INTRINSIC_FAMILIES: readonly IntrinsicFamily[] = [
       "rescale",
     ],
   },
+  { module: "octo_sgq_1", first: 64, names: ["sgqQuantize", "sgqEncode", "sgqMix", "sgqCrc16"] },
   { module: "octo_pass_1", first: 96, names: ["patchStats", "merge"] },
 ];
 

@@ -55,7 +55,7 @@ function behaviour(board: TestBoard): void {
     const hello = link.hello;
     expect(hello).toMatchObject({ protocol: 1, id: "bench-1", board, abi: 1, running: false });
     expect(hello?.engine).toMatch(/^wasm3-\d+\.\d+\.\d+/);
-    expect(hello?.imports).toEqual(["octomote_1", "octo_int8_1", "octo_pass_1"]);
+    expect(hello?.imports).toEqual(["octomote_1", "octo_int8_1", "octo_pass_1", "octo_sgq_1"]);
     const module = await compileModule(COUNTER);
     expect(hello?.moduleBytes).toBe(module.length);
     expect(hello?.moduleSha256).toEqual(new Uint8Array(createHash("sha256").update(module).digest()));

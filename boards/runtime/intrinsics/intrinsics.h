@@ -110,4 +110,18 @@ MUST_CHECK Error patchStats(const Linear *memory, uint32_t xT, uint32_t x, uint3
 MUST_CHECK Error merge(const Linear *memory, uint32_t window, int32_t tau, uint32_t yT, uint32_t fresh,
                        uint32_t cache, uint32_t changed, uint32_t spread, int32_t *result, Fault *fault);
 
+// `octo_sgq_1`: assembly/sgq is the reference.
+
+enum { FN_SGQ_QUANTIZE = 64, FN_SGQ_ENCODE, FN_SGQ_MIX, FN_SGQ_CRC16 };
+
+MUST_CHECK Error sgqQuantize(const Linear *memory, uint32_t job, uint32_t xT, uint32_t x, Fault *fault);
+
+MUST_CHECK Error sgqEncode(const Linear *memory, uint32_t job, int32_t *result, Fault *fault);
+
+MUST_CHECK Error sgqMix(const Linear *memory, uint32_t xT, uint32_t x, uint32_t weights, int32_t group,
+                        uint32_t s, Fault *fault);
+
+MUST_CHECK Error sgqCrc16(const Linear *memory, uint32_t at, int32_t n, int32_t crc, int32_t *result,
+                          Fault *fault);
+
 #endif

@@ -3,6 +3,7 @@
 import fc from "fast-check";
 import { PASS_INTRINSICS, passMakers } from "./calls-pass.ts";
 import { RESIDUAL_INTRINSICS, residualMakers } from "./calls-residual.ts";
+import { SGQ_INTRINSICS, sgqMakers } from "./calls-sgq.ts";
 import {
   Dice,
   elements,
@@ -36,6 +37,7 @@ export const INTRINSICS = [
   { name: "softmaxCrossEntropy", args: 5, result: true },
   ...RESIDUAL_INTRINSICS,
   ...PASS_INTRINSICS,
+  ...SGQ_INTRINSICS,
 ] as const;
 
 export type IntrinsicName = (typeof INTRINSICS)[number]["name"];
@@ -54,6 +56,7 @@ const BIAS = 2 ** 30;
 const MAKERS: Record<IntrinsicName, Maker> = {
   ...residualMakers,
   ...passMakers,
+  ...sgqMakers,
   conv2d(m, dice) {
     const { x, y, fields, kernel } = window(dice, false);
     const accumulators = dice.chance(4);
