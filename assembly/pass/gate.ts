@@ -1,6 +1,7 @@
 // The gate: which patches of a frame have moved from the reference by more than noise, and which are due for a refresh.
 // Thresholds follow the noise, a slow median of mean |d| over all patches.
 import { allocate } from "../device/arena";
+import { counters, DENSE_ASKED } from "./counters";
 import * as pass from "./intrinsics";
 import { factorOf, CLASSES, CLASS_NEW } from "./learn";
 import { PassOptions, policy } from "./options";
@@ -16,6 +17,8 @@ export const WHAT: i32 = 3;
 export const CLASS_SHIFT: i32 = 2;
 /** Its statistics were near the threshold, on either side. */
 export const NEAR: i32 = 16;
+/** They say more than noise: no threshold that can be reached would have caught it otherwise. */
+export const LOUD: i32 = 32;
 
 /** Histogram of mean |d|: bins of a quarter of a grey level. */
 const BINS: i32 = 64;
@@ -44,6 +47,9 @@ export let together: bool = false;
 
 /** Thresholds of a full patch by class: S and L. */
 const LIMITS: usize = memory.data(32, 4);
+/** S and L of a full patch from which on it is loud: three quarters of the threshold that learning starts from, and half. */
+let loudSum: i32 = 0;
+let loudBlock: i32 = 0;
 
 export function patches(): i32 {
   return across * down;
@@ -83,6 +89,8 @@ function setLimits(o: PassOptions, pixels: i32, block: i32): void {
   const n = max(noise, 0);
   const s = ((q8(o.sumGain) * n) >> 8) + q8(o.sumOffset);
   const l = ((q8(o.blockGain) * n) >> 8) + q8(o.blockOffset);
+  loudSum = <i32>min<i64>((<i64>s * pixels * 3) >> 10, i32.MAX_VALUE);
+  loudBlock = <i32>min<i64>((<i64>l * block) >> 9, i32.MAX_VALUE);
   for (let k = 0; k < CLASSES; ++k) {
     const at = LIMITS + ((<usize>k) << 3);
     const factor = <i64>factorOf(k);
@@ -96,7 +104,7 @@ export function renew(): void {
   memory.fill(ages, 0, patches());
   const n = patches();
   for (let i: usize = 0; i < <usize>n; ++i)
-    store<u8>(marks + i, (load<u8>(marks + i) & ~(WHAT | NEAR)) | DIRTY);
+    store<u8>(marks + i, (load<u8>(marks + i) & ~(WHAT | NEAR | LOUD)) | DIRTY);
   oldest = 0;
 }
 
@@ -122,7 +130,7 @@ export function scan(input: Stage, frame: usize, o: PassOptions, older: i32): vo
     let from = stats;
     for (let px = 0; px < across; ++px, ++at, ++age, from += STATS_BYTES) {
       const sum = load<i32>(from);
-      const mark = <i32>load<u8>(at) & ~(WHAT | NEAR);
+      const mark = <i32>load<u8>(at) & ~(WHAT | NEAR | LOUD);
       let what = SKIPPED;
       if (exact) {
         if (sum) what = DIRTY;
@@ -139,6 +147,7 @@ export function scan(input: Stage, frame: usize, o: PassOptions, older: i32): vo
         // within a factor of two of the threshold, on either side
         if (what == DIRTY ? sum >> 1 <= limit && l >> 1 <= block : sum > limit >> 1 || l > block >> 1)
           what |= NEAR;
+        if (<i64>sum * (patch * patch * c) > <i64>loudSum * values || l > loudBlock) what |= LOUD;
         // mean |d| in quarters of a grey level
         const bin = histogram + ((<usize>min((sum << 2) / values, BINS - 1)) << 1);
         store<u16>(bin, load<u16>(bin) + 1);
@@ -159,7 +168,10 @@ export function scan(input: Stage, frame: usize, o: PassOptions, older: i32): vo
   if (!exact) learnNoise();
 }
 
-/** Moves the noise towards the median of this frame: at once the first time, then slowly, downwards faster than upwards. */
+/**
+ * Moves the noise towards the median of this frame: at once the first time, then slowly, downwards faster than upwards. Behind a frame
+ * that was dense because too much had changed, upwards by a quarter: another scene may be another light, with more noise.
+ */
 function learnNoise(): void {
   let left = patches() >> 1;
   let bin = 0;
@@ -169,7 +181,8 @@ function learnNoise(): void {
     here = <i32>load<u16>(histogram + ((<usize>++bin) << 1));
   }
   const median = (bin << 6) + (here ? min((left << 6) / here, 63) : 0);
-  noise = noise < 0 ? median : noise + max(min((median - noise) >> 2, 4), -16);
+  const most = counters.dense > DENSE_ASKED ? max(noise >> 2, 16) : 4;
+  noise = noise < 0 ? median : noise + max(min((median - noise) >> 2, most), -16);
 }
 
 /** Marks the patches whose turn it is: each one once in R frames. */

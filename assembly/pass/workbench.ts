@@ -4,6 +4,7 @@ import { allocate } from "octomote/assembly/device/arena";
 import { sensor } from "octomote/assembly/device/sensor";
 import { counters as told } from "octomote/assembly/pass/counters";
 import * as gate from "octomote/assembly/pass/gate";
+import { factorOf } from "octomote/assembly/pass/learn";
 import { Network } from "octomote/assembly/pass/network";
 import { PassOptions } from "octomote/assembly/pass/options";
 import { infer, Pass } from "octomote/assembly/pass/pass";
@@ -35,6 +36,11 @@ export function step(): void {
 
 export function counters(): usize {
   return changetype<usize>(told);
+}
+
+/** What thresholds of patches of class k (0 … 3) are multiplied by, Q8. */
+export function factor(k: i32): i32 {
+  return factorOf(k);
 }
 
 export function patchMap(): usize {

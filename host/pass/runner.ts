@@ -89,6 +89,7 @@ interface Exports {
   options(): number;
   open(net: number): void;
   counters(): number;
+  factor(k: number): number;
   patchMap(): number;
   reference(): number;
   layerAt(index: number): number;
@@ -175,6 +176,11 @@ export class PassRunner {
   /** One byte per patch, row by row: 0 skipped, 1 dirty, 2 refreshed. */
   patchMap(): Uint8Array {
     return this.#bytes(this.#exports.patchMap(), this.counters().patches).map((mark) => mark & 3);
+  }
+
+  /** What thresholds of each of the four classes of patches have learned to be multiplied by. */
+  factors(): number[] {
+    return [0, 1, 2, 3].map((k) => this.#exports.factor(k) / 256);
   }
 
   /** The image that the activations belong to, [h, w, c]. */
