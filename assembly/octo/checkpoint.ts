@@ -46,6 +46,17 @@ export function check(): void {
   } while ((i += 4) < 16);
 }
 
+/** First word of a state's header that is not this model's; −1: all are. */
+export function mismatch(at: usize): i32 {
+  for (let i: usize = 0; i < 16; i += 4) if (load<i32>(at + i) != load<i32>(HEADER + i)) return <i32>i >> 2;
+  return -1;
+}
+
+/** Digest of layers, shapes and options. */
+export function structure(): u32 {
+  return load<u32>(HEADER, STRUCTURE);
+}
+
 /** Bytes of the state. */
 export function bytes(): i32 {
   return load<i32>(HEADER, BYTES);

@@ -16,6 +16,7 @@ import * as prc from "./prc";
 import { TENSOR_C } from "../int8/structs";
 import { CONV2D, create, DENSE, Layer, NONE } from "./layer";
 import { divide, isqrt, multiply, Scale, scaleOf, times2 } from "./scale";
+import * as weights from "./weights";
 import { Window } from "./window";
 import * as work from "./workspace";
 
@@ -194,6 +195,23 @@ export class Conv2d extends Window {
     const step = grid.used && this.bits ? this.step : 1 << 16;
     const means = this.lac + ((<usize>c) << 2);
     lac.expect(this.masters, this.weights, this.fanIn, c, means, load<i32>(this.xT, TENSOR_C), step, this.mu);
+  }
+
+  describe(at: usize): void {
+    const ofGrid = grid.used && this.bits != 0;
+    weights.entry(
+      at,
+      (this.index << 8) | this.kind,
+      this.c,
+      this.kernelH,
+      this.kernelW,
+      load<i32>(this.xT, TENSOR_C),
+      this.masters,
+      this.biases,
+      ofGrid ? this.bits : 0,
+      ofGrid ? this.grid : 0,
+      lac.used && this.compensates ? this.lac : 0,
+    );
   }
 
   /** First weights, He-uniform: |w| ≤ √(6 / fan-in). The exponent leaves room to grow by 2 to 4 before masters are halved. */

@@ -73,6 +73,9 @@ export class Layer extends Output {
   /** Learns the range of the output from what the last forward pass saw; `first`: finds it from nothing. */
   adapt(input: Layer, first: bool): void {}
 
+  /** Writes its entry into the table of a weights file; layers without weights have none. */
+  describe(at: usize): void {}
+
   /** Turns the error of the output (backward.ts) into that of the input, and learns. */
   backward(input: Layer): void {}
 

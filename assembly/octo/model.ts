@@ -9,6 +9,7 @@ import * as checkpoint from "./checkpoint";
 import { create, Layer, NONE, Output } from "./layer";
 import * as plateau from "./plateau";
 import { scaleOf } from "./scale";
+import * as weights from "./weights";
 import * as work from "./workspace";
 
 /** Where the sensor's frame enters: int8, zero point 0, one unit is 1/128. */
@@ -45,6 +46,44 @@ export class Model {
   /** Runs the model on a frame. A frame that has just been seen is not computed again. Errors: SENSOR_SHAPE */
   infer(frame: Frame): Output {
     return infer(frame);
+  }
+
+  /** Keeps room for a weights file, which save() fills: that of the learned state, and 48 bytes for each layer with weights. */
+  keep(): Model {
+    weights.use();
+    return this;
+  }
+
+  /** Writes what was learned until now into the room of keep(); returns its address. */
+  save(): usize {
+    let entries = 0;
+    for (let layer = input.next; layer != NONE; layer = layer.next) {
+      if (!layer.learns) continue;
+      layer.describe(weights.file + <usize>(weights.HEADER_BYTES + entries * weights.ENTRY_BYTES));
+      ++entries;
+    }
+    weights.seal(entries);
+    return weights.file;
+  }
+
+  /** Bytes of the file that save() writes. */
+  get savedBytes(): i32 {
+    return weights.fileBytes;
+  }
+
+  /**
+   * Goes on from a weights file; false when it is damaged or another model's, and nothing of it was taken. At the top level of an
+   * app, before there is a state: begins with it. Errors, there: STATE_MISMATCH
+   */
+  load(file: usize, bytes: i32): bool {
+    if (!checkpoint.state) {
+      weights.give(file, bytes);
+      return true;
+    }
+    if (weights.refusal(file, bytes) >= 0) return false;
+    weights.take(file);
+    restore();
+    return true;
   }
 
   /** Training steps that the model has seen. */
@@ -92,8 +131,17 @@ export function build(): void {
     work.needGradients(last.size);
     back.reserve(most);
   }
+  if (weights.used) {
+    let entries = 0;
+    for (let layer = input.next; layer != NONE; layer = layer.next) entries += <i32>layer.learns;
+    weights.reserve(entries);
+  }
   work.reserveScratch();
   wake(true);
+  if (weights.given) {
+    weights.takeGiven();
+    wake(false);
+  }
 }
 
 /** The host has overwritten the learned state. Errors: STATE_MISMATCH */

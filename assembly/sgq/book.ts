@@ -1,6 +1,6 @@
 // Codebooks (docs/sgq.md): checked once, then used in place; a plan says where their parts lie.
 import { BEFORE, LAST_PLACE, MAX_PLANES, MAX_SIDE } from "./check";
-import { crc32c } from "./crc";
+import { crc32c } from "../device/crc32c";
 import {
   MARGIN,
   MAX_TAPS,

@@ -1,4 +1,4 @@
-// Check values of frames: CRC-16 of each (intrinsic 67, no table), CRC-32C of codebooks.
+// Check value of frames: CRC-16 of each (intrinsic 67, no table). That of codebooks is device/crc32c.ts.
 import * as check from "../int8/check";
 
 /** CRC-16 (polynomial 0x1021, not reflected) of n bytes behind `crc`; 0xFFFF starts. */
@@ -19,14 +19,4 @@ export function crc16(at: usize, n: i32, crc: i32): i32 {
     value ^= (value & 0xff) << 5;
   }
   return <i32>value;
-}
-
-/** CRC-32C of n bytes. */
-export function crc32c(at: usize, n: i32): u32 {
-  let crc: u32 = 0xffffffff;
-  for (const end = at + <usize>n; at < end; ++at) {
-    crc ^= <u32>load<u8>(at);
-    for (let bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ (0x82f63b78 & -(crc & 1));
-  }
-  return ~crc;
 }

@@ -3,7 +3,7 @@
 export { limit } from "../device/limit";
 export { open as openBook } from "./book";
 export { countSample } from "./count";
-export { crc32c } from "./crc";
+export { crc32c } from "../device/crc32c";
 export {
   begin as beginDecode,
   ended,

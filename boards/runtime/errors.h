@@ -21,7 +21,8 @@ typedef enum Error {
   OM_OUT_OF_RANGE = 8,
   OM_OVERLAP = 9,
 
-  // 20 to 39 are raised by modules (assembly/device/errors.ts)
+  // 20 to 39 are raised by modules (assembly/device/errors.ts); this one by the firmware too, `where` a word of the header
+  OM_STATE_MISMATCH = 28,
 
   // engine and module; `where` is an import's index or an Export
   OM_UNKNOWN_IMPORT = 40,

@@ -3,8 +3,16 @@
 
 #include <string.h>
 
+#include "crc32c.h"
+#include "pool.h"
+
 enum { START = 1, PAUSE, RESUME, READ, WRITE, SELF_TEST, MESSAGE, STATUS };
 enum { MAX_READ = 512, REGION_STATE = 0 };
+// a checkpoint (docs/abi.md, "Learned state"): the first four words of its header say whose it is
+enum { STATE_MAGIC = 0x504b434f, STATE_MARKS = 4, STATE_CRC = 6, STATE_HEADER = 32 };
+
+/** A checkpoint that is being written, in memory that nobody has: the module's own stays whole until it is complete. */
+static uint8_t *written;
 
 /** A request as read from the wire; what is absent is zero. */
 typedef struct Request {
@@ -114,6 +122,7 @@ static void putRefusal(CborWriter *w, const Request *request, const Fault *fault
 
 static Error start(Request *request, CborWriter *answer, Fault *fault) {
   request->config.seed = (uint32_t)request->number[2];
+  written = NULL;
   Error error = need(request, 1 << 2, fault);
   if (error == OM_OK) error = loopLoad(&request->config, fault);
   if (error == OM_OK) error = loopRun((uint32_t)request->number[4], fault);
@@ -151,14 +160,59 @@ static Error readRegion(const Request *request, CborWriter *answer, Fault *fault
   return OM_OK;
 }
 
+static uint32_t wordOf(const uint8_t *state, uint32_t index) {
+  uint32_t word;
+  memcpy(&word, state + 4 * (size_t)index, sizeof word);
+  return word;
+}
+
+/** Whether a checkpoint is whole and of the model that has the state `own`; takes its check value away. */
+static Error checkState(uint8_t *state, const uint8_t *own, uint32_t total, Fault *fault) {
+  for (uint32_t i = 0; i < STATE_MARKS; i++) {
+    uint32_t got = wordOf(state, i), want = wordOf(own, i);
+    if (got != want) return faultSet(fault, OM_STATE_MISMATCH, (int32_t)i, (int32_t)got, (int32_t)want);
+  }
+  uint32_t told = wordOf(state, STATE_CRC);
+  if (told == 0) return OM_OK;
+  memset(state + 4 * STATE_CRC, 0, 4);
+  uint32_t found = crc32c(0, state, total);
+  if (told == found) return OM_OK;
+  return faultSet(fault, OM_STATE_MISMATCH, STATE_CRC, (int32_t)told, (int32_t)found);
+}
+
+/** Puts a block of a checkpoint where it waits for the others; with the last one the whole is looked at, then taken. */
+static Error writeState(const Request *request, uint8_t *state, uint32_t total, Fault *fault) {
+  uint32_t offset = (uint32_t)request->number[3];
+  if (written == NULL || offset == 0) {
+    written = poolSpare(total);
+    if (written == NULL)
+      return faultSet(fault, OM_OUT_OF_MEMORY, 0, (int32_t)total, (int32_t)(poolSize() - poolUsed()));
+    memcpy(written, state, total);
+  }
+  memcpy(written + offset, request->data[4], request->bytes[4]);
+  if (!request->flag5) return OM_OK;
+  uint8_t *whole = written;
+  written = NULL;
+  Error error = checkState(whole, state, total, fault);
+  if (error != OM_OK) return error;
+  memcpy(state, whole, total);
+  return loopModuleCall(abiRestore(fault), fault);
+}
+
 static Error writeRegion(const Request *request, CborWriter *answer, Fault *fault) {
   uint8_t *at;
   uint32_t total;
   Error error = need(request, 1 << 2 | 1 << 3 | 1 << 4, fault);
   if (error == OM_OK) error = findRange(request, request->bytes[4], &at, &total, fault);
   if (error != OM_OK) return error;
-  memcpy(at, request->data[4], request->bytes[4]);
-  if (request->flag5) error = loopModuleCall(abiRestore(fault), fault);
+  uint8_t *state = at - request->number[3];
+  if (total >= STATE_HEADER && wordOf(state, 0) == STATE_MAGIC) {
+    error = writeState(request, state, total, fault);
+  } else {
+    // no checkpoint: what it is, its module knows
+    memcpy(at, request->data[4], request->bytes[4]);
+    if (request->flag5) error = loopModuleCall(abiRestore(fault), fault);
+  }
   if (error == OM_OK) putDone(answer, request, 0);
   return error;
 }
@@ -166,6 +220,7 @@ static Error writeRegion(const Request *request, CborWriter *answer, Fault *faul
 static Error selfTest(const Request *request, CborWriter *answer, Fault *fault) {
   AbiConfig config = {.seed = 0, .params = 0};
   int32_t digest = 0;
+  written = NULL;
   Error error = loopLoad(&config, fault);
   if (error == OM_OK) error = loopModuleCall(abiSelfTest(&digest, fault), fault);
   if (error != OM_OK) return error;

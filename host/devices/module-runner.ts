@@ -186,8 +186,7 @@ export class ModuleRunner {
   }
 
   #region(region: number): Uint8Array {
-    const host = this.#loaded();
-    const state = this.#written ?? host.state();
+    const state = this.#loaded().state();
     if (region !== 0 || state.length === 0) throw fault("no-region", { got: region });
     return state;
   }
@@ -200,15 +199,19 @@ export class ModuleRunner {
   }
 
   #write(region: number, offset: number, bytes: Uint8Array, last: boolean): undefined {
-    const state = this.#region(region);
+    const own = this.#region(region);
     const end = offset + bytes.length;
-    if (end > state.length) throw fault("bad-range", { got: end, want: state.length });
-    state.set(bytes, offset);
-    this.#written = state;
+    if (end > own.length) throw fault("bad-range", { got: end, want: own.length });
+    const whole = this.#written !== null && offset > 0 ? this.#written : own.slice();
+    whole.set(bytes, offset);
+    this.#written = whole;
     if (!last) return undefined;
     this.#written = null;
+    const host = this.#loaded();
+    const wrong = host.refusalOf(whole);
+    if (wrong !== null) throw new DeviceFault(wrong);
     try {
-      this.#loaded().restore(state);
+      host.restore(whole);
     } catch (error) {
       this.#failed(error, "restore");
     }

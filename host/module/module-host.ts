@@ -1,6 +1,7 @@
 // Runs a module in Node and in browsers: the same binaries as on a device, the same bits (docs/abi.md).
 import { instantiate } from "@assemblyscript/loader";
-import { describeFault } from "../protocol/errors.ts";
+import { isState, openState, stateFault } from "../protocol/checkpoint.ts";
+import { describeFault, type Fault } from "../protocol/errors.ts";
 import { encodeParams, type Param } from "../protocol/params.ts";
 import { admit } from "./admission.ts";
 import { ABI_VERSION, HOST_MODULE } from "./imports.ts";
@@ -207,12 +208,24 @@ export class ModuleHost {
     return this.bytes(this.word(CONFIG.state), this.word(CONFIG.stateBytes)).slice();
   }
 
-  /** Puts a learned state back. @throws RangeError, ModuleTrap when it belongs to another model */
+  /** What keeps a state of the right length from this module; null if nothing does. */
+  refusalOf(state: Uint8Array): Fault | null {
+    const own = this.state();
+    return isState(own) ? stateFault(state, own) : null;
+  }
+
+  /**
+   * Puts a learned state back.
+   * @throws RangeError, ModuleTrap when it is damaged or belongs to another model; the module keeps its own then
+   */
   restore(state: Uint8Array): void {
     const length = this.word(CONFIG.stateBytes);
     if (state.length !== length)
       throw new RangeError(`a state of ${state.length} bytes; this model's has ${length}`);
-    this.bytes(this.word(CONFIG.state), length).set(state);
+    const fault = this.refusalOf(state);
+    if (fault) throw new ModuleTrap(fault.code, fault.where ?? 0, fault.got ?? 0, fault.want ?? 0);
+    const place = this.bytes(this.word(CONFIG.state), length);
+    place.set(isState(place) ? openState(state) : state);
     this.call(() => this.exports.restore());
   }
 

@@ -139,10 +139,10 @@ export const MODULE_ERRORS: readonly ErrorEntry[] = [
   {
     code: 28,
     name: "state-mismatch",
-    message: "the learned state that was written belongs to another model or version",
-    advice: "Write a state that the same app has learned.",
+    message: "a learned state belongs to another model or version, or is damaged",
+    advice: "Give one that the same app has learned; nothing of this one was taken.",
     where: "header word",
-    got: "its mark, length or structure",
+    got: "its mark, version, length, structure or check value",
     want: "this model's",
   },
   {

@@ -20,6 +20,7 @@ import { DeviceLink } from "../../host/link/device-link.ts";
 import { RequestError } from "../../host/link/errors.ts";
 import { readRegion, writeRegion } from "../../host/link/regions.ts";
 import { ChildProcessTransport } from "../../host/link/transport.ts";
+import { sealState } from "../../host/protocol/checkpoint.ts";
 import type { State } from "../../host/protocol/messages.ts";
 import { Region } from "../../host/protocol/requests.ts";
 import { requires } from "../support/requirements.ts";
@@ -156,15 +157,33 @@ describe.each(boards)("%s", (board, { skip }) => {
     });
   });
 
-  run("a learned state of another model is the module's error, which the state tells", async () => {
+  run("a learned state is looked at whole before the first byte of it is taken", async () => {
     await withDevice(board, async ({ link }) => {
-      await link.request("start", { seed: 1, steps: 1 }, SLOW);
+      await link.request("start", { seed: 1, steps: 3 }, SLOW);
       await paused({ link });
-      const foreign = { region: 0, offset: 0, bytes: new Uint8Array(16), last: true };
-      expect(await refusal(link.request("write", foreign, SLOW))).toBe("state-mismatch");
-      const { running, error } = await link.request("status", {}, SLOW);
-      expect([running, error?.code]).toEqual([false, 28]);
-      expect(await refusal(link.request("start", { seed: 1, steps: 1 }, SLOW))).toBe("done");
+      const own = await readRegion(link, Region.learnedState, SLOW);
+      const sealed = sealState(own);
+      const damaged = (at: number) => {
+        const bytes = sealed.slice();
+        bytes[at]! ^= 0x10;
+        return bytes;
+      };
+      // mark, version, length, structure, step, seed, check value, and a weight
+      for (const at of [0, 4, 8, 12, 16, 20, 24, own.length - 9]) {
+        const write = writeRegion(link, Region.learnedState, damaged(at), SLOW);
+        expect([at, await refusal(write)]).toEqual([at, "state-mismatch"]);
+      }
+      // one that ends in the middle
+      await link.request("write", { region: 0, offset: 0, bytes: damaged(16).subarray(0, 512), last: false });
+      expect(await readRegion(link, Region.learnedState, SLOW)).toEqual(own);
+      const { error } = await link.request("status", {}, SLOW);
+      expect(error).toBeUndefined();
+      await link.request("resume", { steps: 2 }, SLOW);
+      await paused({ link });
+      const later = await readRegion(link, Region.learnedState, SLOW);
+      expect(later).not.toEqual(own);
+      await writeRegion(link, Region.learnedState, sealed, SLOW);
+      expect(await readRegion(link, Region.learnedState, SLOW)).toEqual(own);
     });
   });
 

@@ -1,0 +1,123 @@
+// Weights files (docs/training.md, "Keep what was learned"): the learned state with a table of its tensors and a check value. The
+// layout is that of host/protocol/weights.ts. A file is looked at whole before the first byte of it is taken.
+import { allocate } from "../device/arena";
+import { crc32c } from "../device/crc32c";
+import { STATE_MISMATCH } from "../device/errors";
+import { fail } from "../device/host";
+import * as checkpoint from "./checkpoint";
+
+const MAGIC: u32 = 0x54574d4f;
+const VERSION: i32 = 1;
+export const HEADER_BYTES: i32 = 32;
+export const ENTRY_BYTES: i32 = 48;
+/** Offsets of header fields. */
+const ENTRIES: usize = 6;
+const BYTES: usize = 8;
+const STRUCTURE: usize = 12;
+const STATE: usize = 16;
+const STATE_BYTES: usize = 20;
+const CRC: usize = 24;
+
+/** Whether the module keeps room for a file. */
+export let used: bool = false;
+/** The room, and how much is in it. */
+export let file: usize = 0;
+export let fileBytes: i32 = 0;
+/** A file to begin with, that of load() before `init`. */
+export let given: usize = 0;
+let givenBytes: i32 = 0;
+
+export function use(): void {
+  used = true;
+}
+
+export function give(at: usize, bytes: i32): void {
+  given = at;
+  givenBytes = bytes;
+}
+
+/** Room for a file, while the model is laid out. */
+export function reserve(layers: i32): void {
+  fileBytes = HEADER_BYTES + layers * ENTRY_BYTES + checkpoint.bytes();
+  file = allocate(fileBytes);
+}
+
+/** An entry of the table, in the order of the file's words; offsets count from the start of the state, 0: there is none. */
+export function entry(
+  at: usize,
+  layer: i32,
+  out: i32,
+  kernelH: i32,
+  kernelW: i32,
+  inputs: i32,
+  masters: usize,
+  biases: usize,
+  bits: i32,
+  grid: usize,
+  compensation: usize,
+): void {
+  store<i32>(at, layer);
+  store<i32>(at, out, 4);
+  store<i32>(at, kernelH, 8);
+  store<i32>(at, kernelW, 12);
+  store<i32>(at, inputs, 16);
+  store<i32>(at, 1, 20);
+  store<i32>(at, offsetOf(masters), 24);
+  store<i32>(at, offsetOf(biases), 28);
+  store<i32>(at, bits, 32);
+  store<i32>(at, offsetOf(grid), 36);
+  store<i32>(at, offsetOf(compensation), 40);
+  store<i32>(at, 0, 44);
+}
+
+function offsetOf(at: usize): i32 {
+  return at ? <i32>(at - checkpoint.state) : 0;
+}
+
+/** Writes header and state around the table of `layers` entries, which is there. */
+export function seal(layers: i32): void {
+  const state = HEADER_BYTES + layers * ENTRY_BYTES;
+  store<u32>(file, MAGIC);
+  store<i32>(file, VERSION | (layers << 16), 4);
+  store<i32>(file, fileBytes, BYTES);
+  store<u32>(file, checkpoint.structure(), STRUCTURE);
+  store<i32>(file, state, STATE);
+  store<i32>(file, checkpoint.bytes(), STATE_BYTES);
+  store<i64>(file, 0, CRC);
+  memory.copy(file + <usize>state, checkpoint.state, checkpoint.bytes());
+  store<u32>(file, crc32c(file, fileBytes), CRC);
+}
+
+/** First word of the header that is not as it must be for this model (the length counts as 2, what lies in it as 4); −1: none. */
+export function refusal(at: usize, bytes: i32): i32 {
+  if (bytes < HEADER_BYTES || load<u32>(at) != MAGIC) return 0;
+  if (<i32>load<u16>(at, 4) != VERSION) return 1;
+  if (load<i32>(at, BYTES) != bytes) return 2;
+  if (crc(at, bytes) != load<u32>(at, CRC)) return 6;
+  if (load<u32>(at, STRUCTURE) != checkpoint.structure()) return 3;
+  const length = load<i32>(at, STATE_BYTES);
+  if (length != checkpoint.bytes()) return 5;
+  const state = HEADER_BYTES + <i32>load<u16>(at, ENTRIES) * ENTRY_BYTES;
+  if (load<i32>(at, STATE) != state || state + length != bytes) return 4;
+  return checkpoint.mismatch(at + <usize>state) < 0 ? -1 : 4;
+}
+
+/** Check value of a file; its own word counts as zero. */
+function crc(at: usize, bytes: i32): u32 {
+  const head = crc32c(at, <i32>CRC);
+  return crc32c(at + CRC + 4, bytes - <i32>CRC - 4, crc32c(ZERO, 4, head));
+}
+
+const ZERO: usize = memory.data(4);
+
+/** Takes the state of a file that nothing speaks against. */
+export function take(at: usize): void {
+  memory.copy(checkpoint.state, at + <usize>load<i32>(at, STATE), checkpoint.bytes());
+}
+
+/** Takes the file that was given before `init`. Errors: STATE_MISMATCH (where: refusal()) */
+export function takeGiven(): void {
+  const word = refusal(given, givenBytes);
+  if (word >= 0) fail(STATE_MISMATCH, word, load<i32>(given + ((<usize>word) << 2)), 0);
+  take(given);
+}
