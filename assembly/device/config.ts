@@ -62,6 +62,13 @@ export function paramCount(): u32 {
 
 // @ts-ignore: decorator
 @inline
+/** Tells the host where a weights file with the table of the model's tensors lies. */
+export function setWeights(pointer: usize): void {
+  store<u32>(CONFIG, <u32>pointer, 36);
+}
+
+// @ts-ignore: decorator
+@inline
 /** FNV-1a hash of parameter i's name. */
 export function paramHash(i: u32): u32 {
   return load<u32>(CONFIG + (i << 4), 40);

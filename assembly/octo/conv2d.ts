@@ -49,11 +49,11 @@ export class Conv2d extends Window {
   count: i32;
   fanIn: i32;
   /** Bits of a weight, if they are fewer than its master's top byte has or on a grid that learns; and the grid's state. */
-  private bits: i32;
-  private grid: usize;
+  bits: i32;
+  grid: usize;
   /** Compensates; its state: α (int32 per output channel), then E[x] (int16 per input channel). */
   private compensates: bool;
-  private lac: usize;
+  lac: usize;
   /** μ, int32 per output channel. */
   private mu: usize;
   /** What the optimiser keeps of this layer's gradients, in the state. */
@@ -198,20 +198,7 @@ export class Conv2d extends Window {
   }
 
   describe(at: usize): void {
-    const ofGrid = grid.used && this.bits != 0;
-    weights.entry(
-      at,
-      (this.index << 8) | this.kind,
-      this.c,
-      this.kernelH,
-      this.kernelW,
-      load<i32>(this.xT, TENSOR_C),
-      this.masters,
-      this.biases,
-      ofGrid ? this.bits : 0,
-      ofGrid ? this.grid : 0,
-      lac.used && this.compensates ? this.lac : 0,
-    );
+    weights.describe(at, this, grid.used && this.bits != 0, lac.used && this.compensates);
   }
 
   /** First weights, He-uniform: |w| ≤ √(6 / fan-in). The exponent leaves room to grow by 2 to 4 before masters are halved. */

@@ -56,13 +56,7 @@ export class Model {
 
   /** Writes what was learned until now into the room of keep(); returns its address. */
   save(): usize {
-    let entries = 0;
-    for (let layer = input.next; layer != NONE; layer = layer.next) {
-      if (!layer.learns) continue;
-      layer.describe(weights.file + <usize>(weights.HEADER_BYTES + entries * weights.ENTRY_BYTES));
-      ++entries;
-    }
-    weights.seal(entries);
+    weights.seal();
     return weights.file;
   }
 
@@ -131,13 +125,19 @@ export function build(): void {
     work.needGradients(last.size);
     back.reserve(most);
   }
+  work.reserveScratch();
+  wake(true);
   if (weights.used) {
     let entries = 0;
     for (let layer = input.next; layer != NONE; layer = layer.next) entries += <i32>layer.learns;
     weights.reserve(entries);
+    let at = weights.file + <usize>weights.HEADER_BYTES;
+    for (let layer = input.next; layer != NONE; layer = layer.next) {
+      if (!layer.learns) continue;
+      layer.describe(at);
+      at += <usize>weights.ENTRY_BYTES;
+    }
   }
-  work.reserveScratch();
-  wake(true);
   if (weights.given) {
     weights.takeGiven();
     wake(false);

@@ -1,10 +1,13 @@
 // Weights files (docs/training.md, "Keep what was learned"): the learned state with a table of its tensors and a check value. The
 // layout is that of host/protocol/weights.ts. A file is looked at whole before the first byte of it is taken.
 import { allocate } from "../device/arena";
+import { setWeights } from "../device/config";
 import { crc32c } from "../device/crc32c";
 import { STATE_MISMATCH } from "../device/errors";
 import { fail } from "../device/host";
+import { TENSOR_C } from "../int8/structs";
 import * as checkpoint from "./checkpoint";
+import { Conv2d } from "./conv2d";
 
 const MAGIC: u32 = 0x54574d4f;
 const VERSION: i32 = 1;
@@ -40,45 +43,34 @@ export function give(at: usize, bytes: i32): void {
 export function reserve(layers: i32): void {
   fileBytes = HEADER_BYTES + layers * ENTRY_BYTES + checkpoint.bytes();
   file = allocate(fileBytes);
+  store<i32>(file, VERSION | (layers << 16), 4);
+  setWeights(file);
 }
 
-/** An entry of the table, in the order of the file's words; offsets count from the start of the state, 0: there is none. */
-export function entry(
-  at: usize,
-  layer: i32,
-  out: i32,
-  kernelH: i32,
-  kernelW: i32,
-  inputs: i32,
-  masters: usize,
-  biases: usize,
-  bits: i32,
-  grid: usize,
-  compensation: usize,
-): void {
-  store<i32>(at, layer);
-  store<i32>(at, out, 4);
-  store<i32>(at, kernelH, 8);
-  store<i32>(at, kernelW, 12);
-  store<i32>(at, inputs, 16);
+/** A layer's entry of the table, in the order of the file's words; offsets count from the start of the state, 0: there is none. */
+export function describe(at: usize, layer: Conv2d, onGrid: bool, compensates: bool): void {
+  store<i32>(at, (layer.index << 8) | layer.kind);
+  store<i32>(at, layer.c, 4);
+  store<i32>(at, layer.kernelH, 8);
+  store<i32>(at, layer.kernelW, 12);
+  store<i32>(at, load<i32>(layer.xT, TENSOR_C), 16);
   store<i32>(at, 1, 20);
-  store<i32>(at, offsetOf(masters), 24);
-  store<i32>(at, offsetOf(biases), 28);
-  store<i32>(at, bits, 32);
-  store<i32>(at, offsetOf(grid), 36);
-  store<i32>(at, offsetOf(compensation), 40);
+  store<i32>(at, offsetOf(layer.masters), 24);
+  store<i32>(at, offsetOf(layer.biases), 28);
+  store<i32>(at, onGrid ? layer.bits : 0, 32);
+  store<i32>(at, onGrid ? offsetOf(layer.grid) : 0, 36);
+  store<i32>(at, compensates ? offsetOf(layer.lac) : 0, 40);
   store<i32>(at, 0, 44);
 }
 
 function offsetOf(at: usize): i32 {
-  return at ? <i32>(at - checkpoint.state) : 0;
+  return <i32>(at - checkpoint.state);
 }
 
-/** Writes header and state around the table of `layers` entries, which is there. */
-export function seal(layers: i32): void {
-  const state = HEADER_BYTES + layers * ENTRY_BYTES;
+/** Writes header and state around the table, which is there since `init`. */
+export function seal(): void {
+  const state = HEADER_BYTES + <i32>load<u16>(file, ENTRIES) * ENTRY_BYTES;
   store<u32>(file, MAGIC);
-  store<i32>(file, VERSION | (layers << 16), 4);
   store<i32>(file, fileBytes, BYTES);
   store<u32>(file, checkpoint.structure(), STRUCTURE);
   store<i32>(file, state, STATE);

@@ -192,6 +192,14 @@ Error abiState(uint8_t **data, uint32_t *bytes, Fault *fault) {
   return OM_OK;
 }
 
+uint8_t *abiIdle(uint32_t *bytes) {
+  uint32_t used = abi.config == 0 ? 0 : (configField(CONFIG_USED) + 7) & ~7u;
+  // a module that does not say how much it uses leaves nothing
+  bool idle = used != 0 && used < abiContext.memory.length;
+  *bytes = idle ? abiContext.memory.length - used : 0;
+  return abiContext.memory.base + used;
+}
+
 bool abiReady(void) { return abi.ready; }
 
 void abiUnload(void) {

@@ -58,6 +58,9 @@ MUST_CHECK Error abiMessage(const uint8_t *data, uint32_t bytes, Fault *fault);
 /** The learned state inside linear memory: its start and length. */
 MUST_CHECK Error abiState(uint8_t **data, uint32_t *bytes, Fault *fault);
 
+/** Linear memory that the module was given and leaves idle, for as long as it runs: its start, on an 8-byte boundary, and length. */
+uint8_t *abiIdle(uint32_t *bytes);
+
 /** Tells the module that its learned state was overwritten. */
 MUST_CHECK Error abiRestore(Fault *fault);
 

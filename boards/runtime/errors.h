@@ -54,6 +54,7 @@ typedef enum Error {
   OM_NO_MODULE = 67,
   OM_TOO_MANY_PARAMS = 68,
   OM_NO_SENSOR = 69,
+  OM_STATE_TORN = 70,
 } Error;
 
 #define FAULT_TEXT 80

@@ -129,15 +129,6 @@ void *poolRealloc(void *pointer, size_t bytes) {
   return moved;
 }
 
-void *poolSpare(size_t bytes) {
-  for (Block *b = (Block *)(void *)pool.base; inBlocks(b); b = next(b)) {
-    if (isUsed(b)) continue;
-    join(b);
-    if (sizeOf(b) >= bytes + sizeof(Block)) return b + 1;
-  }
-  return NULL;
-}
-
 size_t poolUsed(void) { return pool.used; }
 
 size_t poolPeak(void) { return pool.peak; }

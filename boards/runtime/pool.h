@@ -26,12 +26,6 @@ void *poolCalloc(size_t count, size_t bytes);
 void *poolRealloc(void *pointer, size_t bytes);
 void poolFree(void *pointer);
 
-/**
- * Bytes that nobody has, for as long as the pool stays sealed: NULL if there are not so many in a row. Asked again, it
- * gives the same ones.
- */
-void *poolSpare(size_t bytes);
-
 /** Bytes taken, block headers included. */
 size_t poolUsed(void);
 

@@ -4,15 +4,16 @@
 #include <string.h>
 
 #include "crc32c.h"
-#include "pool.h"
 
 enum { START = 1, PAUSE, RESUME, READ, WRITE, SELF_TEST, MESSAGE, STATUS };
 enum { MAX_READ = 512, REGION_STATE = 0 };
 // a checkpoint (docs/abi.md, "Learned state"): the first four words of its header say whose it is
 enum { STATE_MAGIC = 0x504b434f, STATE_MARKS = 4, STATE_CRC = 6, STATE_HEADER = 32 };
 
-/** A checkpoint that is being written, in memory that nobody has: the module's own stays whole until it is complete. */
-static uint8_t *written;
+/** A checkpoint is being written, in memory that the module leaves idle: its own stays whole until it is complete. */
+static bool begun;
+/** Where too little lies idle it is written in place: until it is whole, the module runs no step. */
+static bool torn;
 
 /** A request as read from the wire; what is absent is zero. */
 typedef struct Request {
@@ -122,7 +123,7 @@ static void putRefusal(CborWriter *w, const Request *request, const Fault *fault
 
 static Error start(Request *request, CborWriter *answer, Fault *fault) {
   request->config.seed = (uint32_t)request->number[2];
-  written = NULL;
+  begun = torn = false;
   Error error = need(request, 1 << 2, fault);
   if (error == OM_OK) error = loopLoad(&request->config, fault);
   if (error == OM_OK) error = loopRun((uint32_t)request->number[4], fault);
@@ -166,12 +167,17 @@ static uint32_t wordOf(const uint8_t *state, uint32_t index) {
   return word;
 }
 
-/** Whether a checkpoint is whole and of the model that has the state `own`; takes its check value away. */
-static Error checkState(uint8_t *state, const uint8_t *own, uint32_t total, Fault *fault) {
+/** Whether a checkpoint is of the model that has the state `own`. */
+static Error checkMarks(const uint8_t *state, const uint8_t *own, Fault *fault) {
   for (uint32_t i = 0; i < STATE_MARKS; i++) {
     uint32_t got = wordOf(state, i), want = wordOf(own, i);
     if (got != want) return faultSet(fault, OM_STATE_MISMATCH, (int32_t)i, (int32_t)got, (int32_t)want);
   }
+  return OM_OK;
+}
+
+/** Whether a checkpoint is whole; takes its check value away. */
+static Error checkWhole(uint8_t *state, uint32_t total, Fault *fault) {
   uint32_t told = wordOf(state, STATE_CRC);
   if (told == 0) return OM_OK;
   memset(state + 4 * STATE_CRC, 0, 4);
@@ -180,22 +186,43 @@ static Error checkState(uint8_t *state, const uint8_t *own, uint32_t total, Faul
   return faultSet(fault, OM_STATE_MISMATCH, STATE_CRC, (int32_t)told, (int32_t)found);
 }
 
+/** Prepares the place where a checkpoint that begins with `first` is put together. */
+static Error beginState(const uint8_t *first, uint32_t bytes, uint8_t *place, const uint8_t *state,
+                        uint32_t total, Fault *fault) {
+  if (place != state) {
+    memcpy(place, state, total);
+    return OM_OK;
+  }
+  // in place: whose it is must be known before the first byte is
+  if (bytes < 4 * STATE_MARKS)
+    return faultSet(fault, OM_BAD_RANGE, 0, (int32_t)bytes, (int32_t)(4 * STATE_MARKS));
+  Error error = checkMarks(first, state, fault);
+  if (error != OM_OK) return error;
+  loopPause();
+  torn = true;
+  return OM_OK;
+}
+
 /** Puts a block of a checkpoint where it waits for the others; with the last one the whole is looked at, then taken. */
 static Error writeState(const Request *request, uint8_t *state, uint32_t total, Fault *fault) {
   uint32_t offset = (uint32_t)request->number[3];
-  if (written == NULL || offset == 0) {
-    written = poolSpare(total);
-    if (written == NULL)
-      return faultSet(fault, OM_OUT_OF_MEMORY, 0, (int32_t)total, (int32_t)(poolSize() - poolUsed()));
-    memcpy(written, state, total);
+  uint32_t idle;
+  uint8_t *whole = abiIdle(&idle);
+  if (idle < total) whole = state;
+  Error error = OM_OK;
+  if (!begun || offset == 0) {
+    uint32_t first = offset == 0 ? request->bytes[4] : 0;
+    error = beginState(request->data[4], first, whole, state, total, fault);
   }
-  memcpy(written + offset, request->data[4], request->bytes[4]);
-  if (!request->flag5) return OM_OK;
-  uint8_t *whole = written;
-  written = NULL;
-  Error error = checkState(whole, state, total, fault);
   if (error != OM_OK) return error;
-  memcpy(state, whole, total);
+  memcpy(whole + offset, request->data[4], request->bytes[4]);
+  begun = !request->flag5;
+  if (begun) return OM_OK;
+  error = checkMarks(whole, state, fault);
+  if (error == OM_OK) error = checkWhole(whole, total, fault);
+  if (error != OM_OK) return error;
+  if (whole != state) memcpy(state, whole, total);
+  torn = false;
   return loopModuleCall(abiRestore(fault), fault);
 }
 
@@ -220,7 +247,7 @@ static Error writeRegion(const Request *request, CborWriter *answer, Fault *faul
 static Error selfTest(const Request *request, CborWriter *answer, Fault *fault) {
   AbiConfig config = {.seed = 0, .params = 0};
   int32_t digest = 0;
-  written = NULL;
+  begun = torn = false;
   Error error = loopLoad(&config, fault);
   if (error == OM_OK) error = loopModuleCall(abiSelfTest(&digest, fault), fault);
   if (error != OM_OK) return error;
@@ -244,7 +271,9 @@ static Error carryOut(Request *request, CborWriter *answer, Fault *fault) {
   switch (request->verb) {
   case START: return start(request, answer, fault);
   case PAUSE: loopPause(); break;
-  case RESUME: error = loopRun((uint32_t)request->number[4], fault); break;
+  case RESUME:
+    error = torn ? faultSet(fault, OM_STATE_TORN, 0, 0, 0) : loopRun((uint32_t)request->number[4], fault);
+    break;
   case READ: return readRegion(request, answer, fault);
   case WRITE: return writeRegion(request, answer, fault);
   case SELF_TEST: return selfTest(request, answer, fault);

@@ -34,9 +34,9 @@ export function refusalOf(error: unknown): { code: string; message: string } {
 export type JsonObject = Readonly<Record<string, unknown>>;
 
 /** Decodes a payload that must be a JSON object; nothing at all counts as `{}`. Throws `Refusal`. */
-export function parseObject(payload: Buffer): JsonObject {
-  if (payload.length > LARGEST) {
-    throw new Refusal("bad-request", `the payload has ${payload.length} bytes; at most ${LARGEST} are taken`);
+export function parseObject(payload: Buffer, largest = LARGEST): JsonObject {
+  if (payload.length > largest) {
+    throw new Refusal("bad-request", `the payload has ${payload.length} bytes; at most ${largest} are taken`);
   }
   if (payload.length === 0) return {};
   let value: unknown;
@@ -82,6 +82,17 @@ export function countOf(request: JsonObject, name: string, otherwise: number): n
     throw new Refusal("bad-request", `"${name}" must be a whole number in 0 … 4294967295`);
   }
   return value;
+}
+
+const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+
+/** Bytes of a request, in base64. */
+export function bytesOf(request: JsonObject, name: string): Uint8Array {
+  const value = request[name];
+  if (typeof value !== "string" || value === "" || !BASE64.test(value)) {
+    throw new Refusal("bad-request", `"${name}" must be bytes in base64`);
+  }
+  return new Uint8Array(Buffer.from(value, "base64"));
 }
 
 /** Optional parameters of a module: numbers by name. */

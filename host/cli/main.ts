@@ -10,6 +10,7 @@ import { defineSim } from "./sim.ts";
 import { defineStart } from "./start.ts";
 import { Exit, printError, UsageError } from "./support/exit.ts";
 import { version } from "./support/version.ts";
+import { defineWeights } from "./weights.ts";
 
 /** Runs a command line without `node` and script; resolves to the exit code (support/exit.ts). */
 export async function main(argv: string[]): Promise<number> {
@@ -27,9 +28,16 @@ export async function main(argv: string[]): Promise<number> {
     .showHelpAfterError("(octomote --help lists verbs and options)")
     .exitOverride()
     .addHelpText("after", HELP);
-  for (const define of [defineStart, defineSim, defineBridge, defineDevices, defineMonitor, defineBuild]) {
-    define(program, finish);
-  }
+  const verbs = [
+    defineStart,
+    defineSim,
+    defineBridge,
+    defineDevices,
+    defineMonitor,
+    defineWeights,
+    defineBuild,
+  ];
+  for (const define of verbs) define(program, finish);
   const debug = argv.includes("--debug");
   try {
     await program.parseAsync(

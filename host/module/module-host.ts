@@ -33,6 +33,8 @@ export interface ModuleHostOptions {
   publish?(channel: number, bytes: Uint8Array): unknown;
   log?(level: number, text: string): void;
   clock?(): bigint;
+  /** Told of each intrinsic that a device module calls, before it runs: how a host sees what a model does. */
+  observe?(name: string, args: readonly number[]): void;
 }
 
 /** A module ended a call with a named error (docs/errors.md). */
@@ -74,6 +76,7 @@ const CONFIG = {
   stateBytes: 24,
   used: 28,
   params: 32,
+  weights: 36,
   entries: 40,
 };
 /** Parameters that a module takes. */
@@ -128,7 +131,10 @@ export class ModuleHost {
         );
       }
       table[from] ??= {};
-      table[from][name] = (...values: number[]) => intrinsics?.[name]?.(...values);
+      table[from][name] = (...values: number[]) => {
+        options.observe?.(name, values);
+        return intrinsics?.[name]?.(...values);
+      };
     }
     const instance = await instantiate(module, table as Record<string, Record<string, unknown>>);
     const exports = instance.exports as unknown as ModuleExports;
@@ -227,6 +233,16 @@ export class ModuleHost {
     const place = this.bytes(this.word(CONFIG.state), length);
     place.set(isState(place) ? openState(state) : state);
     this.call(() => this.exports.restore());
+  }
+
+  /** Address of the learned state; 0 if there is none. */
+  get stateAddress(): number {
+    return this.word(CONFIG.state);
+  }
+
+  /** Address of the weights file that an app keeps room for; 0 if it keeps none. */
+  get weightsAddress(): number {
+    return this.word(CONFIG.weights);
   }
 
   /** Bytes: linear memory declared, and what the module really needs of it. */

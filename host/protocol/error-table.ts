@@ -219,6 +219,12 @@ export const ERRORS: readonly ErrorEntry[] = [
     advice: "Give a sample file as in docs/protocol.md.",
   },
   {
+    code: 70,
+    name: "state-torn",
+    message: "a learned state has come only in part, and there was no room to keep the old one meanwhile",
+    advice: "Write it again, whole, or start the module anew.",
+  },
+  {
     code: 80,
     name: "busy",
     message: "too many requests wait for this device already",

@@ -63,7 +63,8 @@ const words = ({ index, kind, shape, groups, masters, biases, bits, grid, compen
   0,
 ];
 
-const checkValue = (file: Uint8Array): number => {
+/** CRC-32C of a file whose check value counts as zero. */
+export const weightsCrc = (file: Uint8Array): number => {
   const head = file.slice(0, WEIGHTS_HEADER_BYTES);
   head.fill(0, CRC_AT, CRC_AT + 4);
   return crc32c(file.subarray(WEIGHTS_HEADER_BYTES), crc32c(head));
@@ -86,7 +87,7 @@ export function encodeWeights(state: Uint8Array, entries: readonly WeightsEntry[
     view.setUint32(4 * i, word, true);
   }
   file.set(state, at);
-  view.setUint32(CRC_AT, checkValue(file), true);
+  view.setUint32(CRC_AT, weightsCrc(file), true);
   return file;
 }
 
@@ -97,7 +98,8 @@ export function encodeWeights(state: Uint8Array, entries: readonly WeightsEntry[
 export function decodeWeights(file: Uint8Array): WeightsFile {
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   const word = (at: number) => view.getUint32(at, true);
-  const damaged = (what: string) => new WeightsError(`${what}: the file is damaged; take a copy that is whole`);
+  const damaged = (what: string) =>
+    new WeightsError(`${what}: the file is damaged; take a copy that is whole`);
   if (file.length < WEIGHTS_HEADER_BYTES || word(0) !== WEIGHTS_MAGIC) {
     throw new WeightsError("not a weights file: give one that `octomote weights get` wrote");
   }
@@ -110,7 +112,7 @@ export function decodeWeights(file: Uint8Array): WeightsFile {
   if (word(8) !== file.length || file.length > MAX_BYTES) {
     throw damaged(`${file.length} bytes, where the header says ${word(8)}`);
   }
-  if (word(CRC_AT) !== checkValue(file)) throw damaged("the check value is not that of the content");
+  if (word(CRC_AT) !== weightsCrc(file)) throw damaged("the check value is not that of the content");
   const count = view.getUint16(6, true);
   const at = WEIGHTS_HEADER_BYTES + count * WEIGHTS_ENTRY_BYTES;
   const bytes = word(20);
@@ -120,12 +122,18 @@ export function decodeWeights(file: Uint8Array): WeightsFile {
   if (header?.bytes !== bytes || header.structure !== word(12) || state[4] !== STATE_VERSION) {
     throw damaged("what it holds is no learned state");
   }
-  const entries = Array.from({ length: count }, (_, i) =>
-    entryAt(view, WEIGHTS_HEADER_BYTES + i * WEIGHTS_ENTRY_BYTES),
-  );
+  const entries = weightsTable(file);
   const wrong = entries.findIndex((entry) => !fits(entry, bytes));
   if (wrong >= 0) throw damaged(`entry ${wrong} leaves the state`);
   return { header, entries, state };
+}
+
+/** The table of a file, which need not hold a state yet: that of a module that keeps one. */
+export function weightsTable(file: Uint8Array): WeightsEntry[] {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  return Array.from({ length: view.getUint16(6, true) }, (_, i) =>
+    entryAt(view, WEIGHTS_HEADER_BYTES + i * WEIGHTS_ENTRY_BYTES),
+  );
 }
 
 function entryAt(view: DataView, at: number): WeightsEntry {

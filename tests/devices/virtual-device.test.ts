@@ -168,20 +168,27 @@ describe.each(boards)("%s", (board, { skip }) => {
         bytes[at]! ^= 0x10;
         return bytes;
       };
-      // mark, version, length, structure, step, seed, check value, and a weight
-      for (const at of [0, 4, 8, 12, 16, 20, 24, own.length - 9]) {
+      const refused = async (at: number) => {
         const write = writeRegion(link, Region.learnedState, damaged(at), SLOW);
         expect([at, await refusal(write)]).toEqual([at, "state-mismatch"]);
-      }
-      // one that ends in the middle
-      await link.request("write", { region: 0, offset: 0, bytes: damaged(16).subarray(0, 512), last: false });
+      };
+      const resumed = () => refusal(link.request("resume", { steps: 1 }, SLOW));
+      // mark, version, length, structure
+      for (const at of [0, 4, 8, 12]) await refused(at);
       expect(await readRegion(link, Region.learnedState, SLOW)).toEqual(own);
-      const { error } = await link.request("status", {}, SLOW);
-      expect(error).toBeUndefined();
-      await link.request("resume", { steps: 2 }, SLOW);
+      // step, check value, a weight, and one that ends in the middle
+      for (const at of [16, 24, own.length - 9]) await refused(at);
+      await link.request("write", { region: 0, offset: 0, bytes: damaged(16).subarray(0, 512), last: false });
+      if (board === "mps2-an386") {
+        // the portable module leaves no room for a second state: it does not run on what is half there
+        expect(await resumed()).toBe("state-torn");
+        await writeRegion(link, Region.learnedState, sealed, SLOW);
+      }
+      expect(await readRegion(link, Region.learnedState, SLOW)).toEqual(own);
+      expect((await link.request("status", {}, SLOW)).error).toBeUndefined();
+      expect(await resumed()).toBe("done");
       await paused({ link });
-      const later = await readRegion(link, Region.learnedState, SLOW);
-      expect(later).not.toEqual(own);
+      expect(await readRegion(link, Region.learnedState, SLOW)).not.toEqual(own);
       await writeRegion(link, Region.learnedState, sealed, SLOW);
       expect(await readRegion(link, Region.learnedState, SLOW)).toEqual(own);
     });

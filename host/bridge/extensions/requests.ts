@@ -6,6 +6,7 @@ import type { BridgeDevice } from "../device.ts";
 import type { BridgeContext, Extension } from "../extension.ts";
 import type { Message } from "../mqtt/connection.ts";
 import {
+  bytesOf,
   countOf,
   deviceOf,
   idOf,
@@ -18,6 +19,7 @@ import {
 } from "../payload.ts";
 import { isPublishable } from "../topics.ts";
 import { healthOf } from "./health.ts";
+import { readState, writeState } from "./learned-state.ts";
 
 /** A device answers these at once, or not at all. */
 const SHORT_MS = 5000;
@@ -25,6 +27,8 @@ const SHORT_MS = 5000;
 const LONG_MS = 60_000;
 /** Requests under way at one device; more are refused, so that a flood does not pile up. */
 const AT_ONCE = 8;
+/** Largest request that carries a learned state. */
+const LARGEST_STATE = 4 << 20;
 /** Longest verb that is repeated in a topic. */
 const LONGEST_VERB = 64;
 
@@ -80,6 +84,11 @@ export class Requests implements Extension {
       this.#ask(request, async ({ link }) => ({
         digest: await link.request("selfTest", {}, { timeoutMs: LONG_MS }),
       })),
+    "device/state/read": (request) => this.#ask(request, readState),
+    "device/state/write": (request) => {
+      const state = bytesOf(request, "state");
+      return this.#ask(request, (device) => writeState(device, state));
+    },
     // Also takes back what an earlier bridge left on the broker, so the device need not be known.
     "device/remove": (request) => {
       const id = idOf(request);
@@ -95,7 +104,7 @@ export class Requests implements Extension {
     let responseTopic = topics.response(verb.length <= LONGEST_VERB ? verb : "unknown");
     try {
       responseTopic = this.#responseTopic(message) ?? responseTopic;
-      request = parseObject(message.payload);
+      request = parseObject(message.payload, verb === "device/state/write" ? LARGEST_STATE : undefined);
       const handler = Object.hasOwn(this.#handlers, verb) ? this.#handlers[verb] : undefined;
       if (!handler) {
         const known = Object.keys(this.#handlers).join(", ");
