@@ -26,3 +26,6 @@ export const STATE_MISMATCH = 28;
 export const NET_FORMAT = 29;
 export const NET_TOO_LARGE = 30;
 export const PASS_OPTION = 31;
+
+/** A model whose error comes from outside ends in features. */
+export const NEEDS_FEATURES = 36;

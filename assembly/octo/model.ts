@@ -1,6 +1,6 @@
 // A sequential model: layers in a row, laid out in the arena when the module starts. A module has one, so its parts are
 // variables of this file, not fields of an object: code reaches them without a pointer.
-import { MODEL_EMPTY, NEEDS_DENSE, TOO_MANY } from "../device/errors";
+import { MODEL_EMPTY, NEEDS_DENSE, NEEDS_FEATURES, TOO_MANY } from "../device/errors";
 import { fail } from "../device/host";
 import { Frame, sensor } from "../device/sensor";
 import { TENSOR_BYTES, TENSOR_H } from "../int8/structs";
@@ -18,6 +18,8 @@ let input: Layer = NONE;
 export let last: Layer = NONE;
 /** Whether there is a trainer. One that is never set leaves nothing of the backward pass in a module. */
 export let trained: bool = false;
+/** Whether the last error comes from outside (half-trainer.ts): the model then ends in features, not in logits. */
+export let cut: bool = false;
 /** Sequence number of the frame whose forward pass the buffers hold. */
 let fresh: i32 = -1;
 
@@ -84,6 +86,20 @@ export class Model {
   get steps(): i32 {
     return checkpoint.steps();
   }
+
+  /** Address of the learned state, and its bytes (docs/abi.md); after `init`. */
+  get state(): usize {
+    return checkpoint.state;
+  }
+
+  get stateBytes(): i32 {
+    return checkpoint.bytes();
+  }
+
+  /** The learned state was overwritten. Errors: STATE_MISMATCH */
+  restore(): void {
+    restore();
+  }
 }
 
 /** Whether the module has a model. */
@@ -105,7 +121,13 @@ export function trainLast(layers: i32): void {
   }
 }
 
-/** Lays everything out; called once, by the module's `init`. Errors: MODEL_EMPTY, LAYER_SHAPE, NEEDS_DENSE */
+/** A trainer takes the model, and gets the error of its output from elsewhere. */
+export function trainFromOutside(): void {
+  trained = true;
+  cut = true;
+}
+
+/** Lays everything out; called once, by the module's `init`. Errors: MODEL_EMPTY, LAYER_SHAPE, NEEDS_DENSE, NEEDS_FEATURES */
 export function build(): void {
   if (!present()) return;
   if (last == input) fail(MODEL_EMPTY, 0, 0, 1);
@@ -121,8 +143,12 @@ export function build(): void {
   checkpoint.open();
   if (plateau.used) plateau.wake();
   if (trained) {
-    if (!last.width) last.refuse(NEEDS_DENSE, 0, 0);
-    work.needGradients(last.size);
+    if (cut) {
+      if (last.width) last.refuse(NEEDS_FEATURES, 0, 0);
+    } else {
+      if (!last.width) last.refuse(NEEDS_DENSE, 0, 0);
+      work.needGradients(last.size);
+    }
     back.reserve(most);
   }
   work.reserveScratch();
@@ -170,6 +196,16 @@ export function infer(frame: Frame): Output {
     fresh = frame.sequence;
   }
   return last;
+}
+
+/** Takes the error of the output (backward.ts) back to the first layer that learns; a layer learns when the error passes it. */
+// @ts-ignore: decorator
+@inline
+export function backward(): void {
+  for (let layer = last; back.scale; layer = layer.previous) {
+    layer.backward(layer.previous);
+    if (changetype<usize>(layer) == back.first) break;
+  }
 }
 
 /**

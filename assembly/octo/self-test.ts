@@ -20,7 +20,8 @@ export function selfTest(): u32 {
     const output = network.infer(frame);
     // the arena pads to whole words, with zeros
     digest = hash(digest, output.data, output.size << output.width);
-    if (network.trained) step(frame, i % output.size);
+    // a half learns from what somebody else has worked out: it is tested forward
+    if (network.trained && !network.cut) step(frame, i % output.size);
     digest = hash(digest, checkpoint.state, checkpoint.bytes());
   }
   return digest;

@@ -175,10 +175,7 @@ function learn(frame: Frame, label: i32, target: usize): void {
   loss = mean(loss, error, ++seen, 128);
   if (plateau.used) plateau.see(error);
   back.setRate(rateAt(steps));
-  for (let layer = network.last; back.scale; layer = layer.previous) {
-    layer.backward(layer.previous);
-    if (changetype<usize>(layer) == back.first) break;
-  }
+  network.backward();
   checkpoint.setSteps(steps + 1);
 }
 

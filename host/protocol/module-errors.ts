@@ -172,4 +172,11 @@ export const MODULE_ERRORS: readonly ErrorEntry[] = [
     got: "value",
     want: "nearest that is allowed",
   },
+  {
+    code: 36,
+    name: "needs-features",
+    message: "a device half must end in int8 features, and its last layer gives logits",
+    advice: "End the model with relu() or maxPool(2); the dense layers belong to the cloud half.",
+    where: "layer",
+  },
 ];

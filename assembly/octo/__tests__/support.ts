@@ -8,9 +8,9 @@ import { create, Layer } from "../layer";
 
 /** Opens the arena: memory up to its end may be used. */
 export function open(seed: u32 = 0): void {
-  const limit = used() + SPEC_BYTES;
-  setLimit(limit);
-  store<u32>(CONFIG, limit, 4);
+  store<u32>(CONFIG, used() + SPEC_BYTES, 4);
+  // static data may lie behind the arena
+  setLimit(memory.size() << 16);
   store<u32>(CONFIG, seed, 8);
 }
 
