@@ -25,6 +25,11 @@ module.exports = {
       ["protocol", "module", "build"],
       "networks for PASS, and the module that runs them in Node",
     ),
+    layer(
+      "models",
+      ["protocol", "module", "build", "data", "pass"],
+      "models of the ecosystem, in and out: knows no device and no broker",
+    ),
     layer("bridge", ["protocol", "link"], "devices ↔ MQTT: takes links, does not start devices"),
     layer("devices", ["protocol", "link", "data", "module", "build"], "virtual devices: know no broker"),
     layer("ota", ["protocol", "link", "module", "build"], "manifests and rollout: know no command"),

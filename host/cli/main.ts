@@ -5,6 +5,7 @@ import { Command, CommanderError } from "commander";
 import { defineBridge } from "./bridge.ts";
 import { defineBuild } from "./build.ts";
 import { defineDevices } from "./devices.ts";
+import { defineExport } from "./export.ts";
 import { defineMonitor } from "./monitor.ts";
 import { defineSim } from "./sim.ts";
 import { defineStart } from "./start.ts";
@@ -35,6 +36,7 @@ export async function main(argv: string[]): Promise<number> {
     defineDevices,
     defineMonitor,
     defineWeights,
+    defineExport,
     defineBuild,
   ];
   for (const define of verbs) define(program, finish);

@@ -38,21 +38,21 @@ export function stateHeader(state: Uint8Array): StateHeader {
 
 /** CRC-32C of a state whose check value counts as zero. */
 function checkValue(state: Uint8Array): number {
-  const head = state.slice(0, STATE_HEADER_BYTES);
+  const head = new Uint8Array(state.subarray(0, STATE_HEADER_BYTES));
   viewOf(head).setUint32(CRC_AT, 0, true);
   return crc32c(state.subarray(STATE_HEADER_BYTES), crc32c(head));
 }
 
 /** A copy with its check value, for a way on which bytes can be lost. */
 export function sealState(state: Uint8Array): Uint8Array {
-  const sealed = state.slice();
+  const sealed = new Uint8Array(state);
   viewOf(sealed).setUint32(CRC_AT, checkValue(state), true);
   return sealed;
 }
 
 /** A copy without its check value, as it lies in a module. */
 export function openState(state: Uint8Array): Uint8Array {
-  const open = state.slice();
+  const open = new Uint8Array(state);
   viewOf(open).setUint32(CRC_AT, 0, true);
   return open;
 }

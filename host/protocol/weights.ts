@@ -65,7 +65,7 @@ const words = ({ index, kind, shape, groups, masters, biases, bits, grid, compen
 
 /** CRC-32C of a file whose check value counts as zero. */
 export const weightsCrc = (file: Uint8Array): number => {
-  const head = file.slice(0, WEIGHTS_HEADER_BYTES);
+  const head = new Uint8Array(file.subarray(0, WEIGHTS_HEADER_BYTES));
   head.fill(0, CRC_AT, CRC_AT + 4);
   return crc32c(file.subarray(WEIGHTS_HEADER_BYTES), crc32c(head));
 };
@@ -117,7 +117,7 @@ export function decodeWeights(file: Uint8Array): WeightsFile {
   const at = WEIGHTS_HEADER_BYTES + count * WEIGHTS_ENTRY_BYTES;
   const bytes = word(20);
   if (word(16) !== at || at + bytes !== file.length) throw damaged("its parts do not fit its length");
-  const state = file.slice(at);
+  const state = new Uint8Array(file.subarray(at));
   const header = isState(state) ? stateHeader(state) : undefined;
   if (header?.bytes !== bytes || header.structure !== word(12) || state[4] !== STATE_VERSION) {
     throw damaged("what it holds is no learned state");
@@ -189,7 +189,8 @@ export interface LayerWeights {
 
 /** The tensors of an entry. Everything is exact: scales are powers of two, or 32 bits of a grid. */
 export function layerWeights({ state }: WeightsFile, entry: WeightsEntry): LayerWeights {
-  const copy = (offset: number, length: number) => state.slice(offset, offset + length).buffer;
+  const copy = (offset: number, length: number) =>
+    new Uint8Array(state.subarray(offset, offset + length)).buffer;
   const view = new DataView(state.buffer, state.byteOffset, state.byteLength);
   const masters = new Int16Array(copy(entry.masters, 2 * countOf(entry)));
   const masterScale = 2 ** (view.getInt32(entry.masters - LAYER_HEADER + 8, true) - 8);

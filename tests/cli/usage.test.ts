@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { run } from "./support/octomote.ts";
 
-const VERBS = ["start", "sim", "bridge", "devices", "monitor", "weights", "build"];
+const VERBS = ["start", "sim", "bridge", "devices", "monitor", "weights", "export", "build"];
 
 describe("help", () => {
   it("lists every verb and the exit codes", async () => {
