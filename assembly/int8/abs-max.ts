@@ -3,8 +3,9 @@ import * as check from "./check";
 
 /** Largest |x| of n int8 values, 0 … 128; 0 for n = 0. */
 export function absMaxS8(x: usize, n: i32): i32 {
-  check.count(4, n);
-  check.pointer(4, x, <u64>n, 1);
+  check.start(4);
+  check.count(n);
+  check.pointer(x, <u64>n, 1);
   let most = 0;
   for (const end = x + <usize>n; x < end; ++x) {
     const v = <i32>load<i8>(x);
@@ -16,8 +17,9 @@ export function absMaxS8(x: usize, n: i32): i32 {
 
 /** Largest |x| of n int32 values (4-aligned), 0 … 2^31 − 1; 2^31 has no positive twin and counts as 2^31 − 1. */
 export function absMaxS32(x: usize, n: i32): i32 {
-  check.count(5, n);
-  check.pointer(5, x, (<u64>n) << 2, 4);
+  check.start(5);
+  check.count(n);
+  check.pointer(x, (<u64>n) << 2, 4);
   let most = 0;
   for (const end = x + ((<usize>n) << 2); x < end; x += 4) {
     const v = load<i32>(x);

@@ -25,20 +25,22 @@ import {
  * Of two shifts the smaller one is applied last: ⌊(p·2^d + q) / 2^(s−d+d)⌋ = ⌊(p + ⌊q / 2^d⌋) / 2^(s−d)⌋. |p|, |q| < 2^39 + 2^62.
  */
 export function add(quantA: usize, a: usize, quantB: usize, b: usize, n: i32, first: i32, y: usize): void {
-  check.quantStruct(20, quantA);
-  check.quantStruct(20, quantB);
-  check.count(20, n);
-  check.zeroPoints(20, quantA);
-  check.requantisation(20, quantA, 1, -128, 127);
-  check.zeroPoints(20, quantB);
-  check.requantisation(20, quantB, 1, -128, 127);
-  check.pointer(20, a, n, 1);
-  check.pointer(20, b, n, 1);
-  check.pointer(20, y, n, 1);
-  if (y != a) check.apart(20, y, n, a, n);
-  if (y != b) check.apart(20, y, n, b, n);
-  check.quantApart(20, y, n, quantA);
-  check.quantApart(20, y, n, quantB);
+  check.start(20);
+  check.quantStruct(quantA);
+  check.quantStruct(quantB);
+  check.count(n);
+  check.zeroPoints(quantA);
+  check.requantisation(quantA, 1, -128, 127);
+  check.zeroPoints(quantB);
+  check.requantisation(quantB, 1, -128, 127);
+  check.pointer(a, n, 1);
+  check.pointer(b, n, 1);
+  check.pointer(y, n, 1);
+  check.output(y, n);
+  if (y != a) check.read(a, n);
+  if (y != b) check.read(b, n);
+  check.readQuant(quantA);
+  check.readQuant(quantB);
 
   const zero = <i64>load<i32>(quantA, QUANT_OUTPUT_ZERO);
   const lo = <i64>load<i32>(quantA, QUANT_LO);
@@ -81,14 +83,16 @@ export function add(quantA: usize, a: usize, quantB: usize, b: usize, n: i32, fi
  */
 export function addGrad(quant: usize, e: usize, n: i32, first: i32, y: usize): void {
   const bytes = (<u64>n) << 2;
-  check.quantStruct(21, quant);
-  check.count(21, n);
-  check.zeroPoints(21, quant);
-  check.requantisation(21, quant, 1, i32.MIN_VALUE, i32.MAX_VALUE);
-  check.pointer(21, e, n, 1);
-  check.pointer(21, y, bytes, 4);
-  check.apart(21, y, bytes, e, n);
-  check.quantApart(21, y, bytes, quant);
+  check.start(21);
+  check.quantStruct(quant);
+  check.count(n);
+  check.zeroPoints(quant);
+  check.requantisation(quant, 1, i32.MIN_VALUE, i32.MAX_VALUE);
+  check.pointer(e, n, 1);
+  check.pointer(y, bytes, 4);
+  check.output(y, bytes);
+  check.read(e, n);
+  check.readQuant(quant);
 
   const zero = load<i32>(quant, QUANT_INPUT_ZERO);
   const lo = <i64>load<i32>(quant, QUANT_LO);

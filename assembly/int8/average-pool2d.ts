@@ -125,25 +125,27 @@ function cornerOf(conv: usize, xT: usize, oy: i32, ox: i32, rows: i32, columns: 
 }
 
 function checkForward(conv: usize, quant: usize, xT: usize, x: usize, yT: usize, y: usize): void {
-  check.convStruct(18, conv);
-  check.quantStruct(18, quant);
-  check.tensorStruct(18, xT);
-  check.tensorStruct(18, yT);
-  check.pool(18, conv, xT, yT);
-  check.products(18, load<i32>(conv, CONV_KERNEL_H) * load<i32>(conv, CONV_KERNEL_W));
-  check.zeroPoints(18, quant);
+  check.start(18);
+  check.convStruct(conv);
+  check.quantStruct(quant);
+  check.tensorStruct(xT);
+  check.tensorStruct(yT);
+  check.pool(conv, xT, yT);
+  check.products(load<i32>(conv, CONV_KERNEL_H) * load<i32>(conv, CONV_KERNEL_W));
+  check.zeroPoints(quant);
   const multiplier = load<i32>(quant, QUANT_MULTIPLIER);
   if (multiplier) {
-    check.requantisation(18, quant, 1, -128, 127);
-    check.within(18, BAD_QUANT, load<i32>(<usize>load<i32>(quant, QUANT_SHIFT)), 1, MAX_SHIFT);
+    check.requantisation(quant, 1, -128, 127);
+    check.within(BAD_QUANT, load<i32>(<usize>load<i32>(quant, QUANT_SHIFT)), 1, MAX_SHIFT);
   }
   const xBytes = check.tensorBytes(xT, 1);
   const yBytes = check.tensorBytes(yT, multiplier ? 1 : 4);
-  check.pointer(18, x, xBytes, 1);
-  check.pointer(18, y, yBytes, multiplier ? 1 : 4);
-  check.apart(18, y, yBytes, x, xBytes);
-  check.shapesApart(18, y, yBytes, conv, xT, yT);
-  check.quantApart(18, y, yBytes, quant);
+  check.pointer(x, xBytes, 1);
+  check.pointer(y, yBytes, multiplier ? 1 : 4);
+  check.output(y, yBytes);
+  check.read(x, xBytes);
+  check.readShapes(conv, xT, yT);
+  check.readQuant(quant);
 }
 
 /**
@@ -203,10 +205,11 @@ function windows(before: i32, after: i32, kernel: i32, outputs: i32): i32 {
 }
 
 function checkBackward(conv: usize, eT: usize, e: usize, dxT: usize, dx: usize): void {
-  check.convStruct(19, conv);
-  check.tensorStruct(19, eT);
-  check.tensorStruct(19, dxT);
-  check.pool(19, conv, dxT, eT);
+  check.start(19);
+  check.convStruct(conv);
+  check.tensorStruct(eT);
+  check.tensorStruct(dxT);
+  check.pool(conv, dxT, eT);
   const most =
     windows(
       load<i32>(conv, CONV_PAD_TOP),
@@ -223,8 +226,9 @@ function checkBackward(conv: usize, eT: usize, e: usize, dxT: usize, dx: usize):
   if (most > MAX_WINDOWS) fail(ACCUMULATOR, 19, most, MAX_WINDOWS);
   const eBytes = check.tensorBytes(eT, 1);
   const dxBytes = check.tensorBytes(dxT, 4);
-  check.pointer(19, e, eBytes, 1);
-  check.pointer(19, dx, dxBytes, 4);
-  check.apart(19, dx, dxBytes, e, eBytes);
-  check.shapesApart(19, dx, dxBytes, conv, eT, dxT);
+  check.pointer(e, eBytes, 1);
+  check.pointer(dx, dxBytes, 4);
+  check.output(dx, dxBytes);
+  check.read(e, eBytes);
+  check.readShapes(conv, eT, dxT);
 }

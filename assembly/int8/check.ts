@@ -1,6 +1,6 @@
 // Argument checks of the intrinsics, shared by all of them. The C twins (boards/runtime/intrinsics/check.c) make the
 // same checks in the same order with the same numbers (docs/abi.md, "Checks"): a bad call traps alike everywhere.
-// `fn` is the intrinsic's number. Sizes are computed in 64 bits: dimensions reach 32,767, so a product of three
+// Sizes are computed in 64 bits: dimensions reach 32,767, so a product of three
 // stays below 2^45.
 import {
   ACCUMULATOR,
@@ -59,43 +59,63 @@ export const MAX_CONV: i32 = 1024;
 /** Largest element count of a flat argument and largest row pitch. */
 export const MAX_COUNT: i32 = 1 << 30;
 
-export function within(fn: i32, code: i32, value: i32, lo: i32, hi: i32): void {
-  if (value < lo) fail(code, fn, value, lo);
-  if (value > hi) fail(code, fn, value, hi);
+/** Number of the intrinsic whose arguments are being checked; as a global, since calls of many arguments are what fills metacode. */
+let fn: i32 = 0;
+
+/** Begins the checks of intrinsic `number`. */
+export function start(number: i32): void {
+  fn = number;
 }
 
-export function struct(fn: i32, pointer: usize, bytes: i32): void {
-  if (<u64>pointer + <u64>bytes > <u64>limit) fail(BAD_STRUCT, fn, <i32>pointer, <i32>limit);
-  if (pointer & 3) fail(BAD_STRUCT, fn, <i32>pointer, 4);
-  if (load<i32>(pointer) < bytes) fail(BAD_STRUCT, fn, load<i32>(pointer), bytes);
+function refuse(code: i32, got: i32, want: i32): void {
+  fail(code, fn, got, want);
 }
 
-export function tensorStruct(fn: i32, t: usize): void {
-  struct(fn, t, TENSOR_BYTES);
+export function within(code: i32, value: i32, lo: i32, hi: i32): void {
+  if (value < lo) refuse(code, value, lo);
+  if (value > hi) refuse(code, value, hi);
 }
 
-export function convStruct(fn: i32, conv: usize): void {
-  struct(fn, conv, CONV_BYTES);
+export function struct(pointer: usize, bytes: i32): void {
+  if (<u64>pointer + <u64>bytes > <u64>limit) refuse(BAD_STRUCT, <i32>pointer, <i32>limit);
+  if (pointer & 3) refuse(BAD_STRUCT, <i32>pointer, 4);
+  if (load<i32>(pointer) < bytes) refuse(BAD_STRUCT, load<i32>(pointer), bytes);
 }
 
-export function quantStruct(fn: i32, quant: usize): void {
-  struct(fn, quant, QUANT_BYTES);
+export function tensorStruct(t: usize): void {
+  struct(t, TENSOR_BYTES);
 }
 
-export function scratchStruct(fn: i32, scratch: usize): void {
-  struct(fn, scratch, SCRATCH_BYTES);
+export function convStruct(conv: usize): void {
+  struct(conv, CONV_BYTES);
+}
+
+export function quantStruct(quant: usize): void {
+  struct(quant, QUANT_BYTES);
+}
+
+export function scratchStruct(scratch: usize): void {
+  struct(scratch, SCRATCH_BYTES);
 }
 
 /** Dimensions 1 … 32,767; row pitch w·c … 2^30. */
-export function tensorShape(fn: i32, t: usize): void {
-  for (let at = TENSOR_H; at <= TENSOR_C; at += 4) within(fn, BAD_SHAPE, load<i32>(t + at), 1, MAX_DIM);
-  within(
-    fn,
-    BAD_SHAPE,
-    load<i32>(t, TENSOR_PITCH),
-    load<i32>(t, TENSOR_W) * load<i32>(t, TENSOR_C),
-    MAX_COUNT,
-  );
+export function tensorShape(t: usize): void {
+  for (let at = TENSOR_H; at <= TENSOR_C; at += 4) within(BAD_SHAPE, load<i32>(t + at), 1, MAX_DIM);
+  within(BAD_SHAPE, load<i32>(t, TENSOR_PITCH), load<i32>(t, TENSOR_W) * load<i32>(t, TENSOR_C), MAX_COUNT);
+}
+
+/**
+ * Structs of a convolution in the order of its arguments, then the shapes of its tensors. One without a quant struct names
+ * its conv struct twice: that is larger.
+ */
+export function convStructs(scratch: usize, conv: usize, quant: usize, aT: usize, bT: usize): void {
+  scratchStruct(scratch);
+  convStruct(conv);
+  quantStruct(quant);
+  tensorStruct(aT);
+  tensorStruct(bT);
+  tensorShape(aT);
+  tensorShape(bT);
 }
 
 /** Output length of a sliding window, 0 if the window does not fit once. */
@@ -105,15 +125,15 @@ function outputLength(input: i32, before: i32, after: i32, kernel: i32, stride: 
 }
 
 /** Kernel, stride, dilation, padding, groups in range; the output's height and width are what they must be. */
-export function convShape(fn: i32, conv: usize, input: usize, output: usize): void {
+export function convShape(conv: usize, input: usize, output: usize): void {
   for (let at = CONV_KERNEL_H; at <= CONV_DILATION_W; at += 4)
-    within(fn, BAD_SHAPE, load<i32>(conv + at), 1, MAX_CONV);
+    within(BAD_SHAPE, load<i32>(conv + at), 1, MAX_CONV);
   for (let at = CONV_PAD_TOP; at <= CONV_PAD_RIGHT; at += 4)
-    within(fn, BAD_SHAPE, load<i32>(conv + at), 0, MAX_CONV);
+    within(BAD_SHAPE, load<i32>(conv + at), 0, MAX_CONV);
   const groups = load<i32>(conv, CONV_GROUPS);
-  within(fn, BAD_SHAPE, groups, 1, MAX_DIM);
-  if (load<i32>(input, TENSOR_C) % groups) fail(BAD_SHAPE, fn, load<i32>(input, TENSOR_C), groups);
-  if (load<i32>(output, TENSOR_C) % groups) fail(BAD_SHAPE, fn, load<i32>(output, TENSOR_C), groups);
+  within(BAD_SHAPE, groups, 1, MAX_DIM);
+  if (load<i32>(input, TENSOR_C) % groups) refuse(BAD_SHAPE, load<i32>(input, TENSOR_C), groups);
+  if (load<i32>(output, TENSOR_C) % groups) refuse(BAD_SHAPE, load<i32>(output, TENSOR_C), groups);
   const h = outputLength(
     load<i32>(input, TENSOR_H),
     load<i32>(conv, CONV_PAD_TOP),
@@ -122,7 +142,7 @@ export function convShape(fn: i32, conv: usize, input: usize, output: usize): vo
     load<i32>(conv, CONV_STRIDE_H),
     load<i32>(conv, CONV_DILATION_H),
   );
-  if (load<i32>(output, TENSOR_H) != h) fail(BAD_SHAPE, fn, load<i32>(output, TENSOR_H), h);
+  if (load<i32>(output, TENSOR_H) != h) refuse(BAD_SHAPE, load<i32>(output, TENSOR_H), h);
   const w = outputLength(
     load<i32>(input, TENSOR_W),
     load<i32>(conv, CONV_PAD_LEFT),
@@ -131,104 +151,150 @@ export function convShape(fn: i32, conv: usize, input: usize, output: usize): vo
     load<i32>(conv, CONV_STRIDE_W),
     load<i32>(conv, CONV_DILATION_W),
   );
-  if (load<i32>(output, TENSOR_W) != w) fail(BAD_SHAPE, fn, load<i32>(output, TENSOR_W), w);
+  if (load<i32>(output, TENSOR_W) != w) refuse(BAD_SHAPE, load<i32>(output, TENSOR_W), w);
 }
 
 /** 0 ≤ y0 ≤ y1 ≤ height and 0 ≤ x0 ≤ x1 ≤ width of the output. */
-export function window(fn: i32, conv: usize, output: usize): void {
-  range(fn, load<i32>(conv, CONV_Y0), load<i32>(conv, CONV_Y0 + 4), load<i32>(output, TENSOR_H));
-  range(fn, load<i32>(conv, CONV_X0), load<i32>(conv, CONV_X0 + 4), load<i32>(output, TENSOR_W));
+export function window(conv: usize, output: usize): void {
+  range(load<i32>(conv, CONV_Y0), load<i32>(conv, CONV_Y0 + 4), load<i32>(output, TENSOR_H));
+  range(load<i32>(conv, CONV_X0), load<i32>(conv, CONV_X0 + 4), load<i32>(output, TENSOR_W));
 }
 
 /** Shapes and window of a pooling: as many channels come out as go in. */
-export function pool(fn: i32, conv: usize, input: usize, output: usize): void {
-  tensorShape(fn, input);
-  tensorShape(fn, output);
-  convShape(fn, conv, input, output);
+export function pool(conv: usize, input: usize, output: usize): void {
+  tensorShape(input);
+  tensorShape(output);
+  convShape(conv, input, output);
   if (load<i32>(output, TENSOR_C) != load<i32>(input, TENSOR_C))
-    fail(BAD_SHAPE, fn, load<i32>(output, TENSOR_C), load<i32>(input, TENSOR_C));
-  window(fn, conv, output);
+    refuse(BAD_SHAPE, load<i32>(output, TENSOR_C), load<i32>(input, TENSOR_C));
+  window(conv, output);
 }
 
 /** 0 ≤ first ≤ end ≤ length. */
-export function range(fn: i32, first: i32, end: i32, length: i32): void {
-  if (first < 0 || first > end) fail(BAD_WINDOW, fn, first, end);
-  if (end > length) fail(BAD_WINDOW, fn, end, length);
+export function range(first: i32, end: i32, length: i32): void {
+  if (first < 0 || first > end) refuse(BAD_WINDOW, first, end);
+  if (end > length) refuse(BAD_WINDOW, end, length);
 }
 
 /** At most 132,104 products meet in one accumulator. */
-export function products(fn: i32, count: i64): void {
-  if (count > MAX_PRODUCTS) fail(ACCUMULATOR, fn, <i32>min(count, <i64>i32.MAX_VALUE), <i32>MAX_PRODUCTS);
+export function products(count: i64): void {
+  if (count > MAX_PRODUCTS) refuse(ACCUMULATOR, <i32>min(count, <i64>i32.MAX_VALUE), <i32>MAX_PRODUCTS);
 }
 
 /** Zero points are int8. */
-export function zeroPoints(fn: i32, quant: usize): void {
-  within(fn, BAD_QUANT, load<i32>(quant, QUANT_INPUT_ZERO), -128, 127);
-  within(fn, BAD_QUANT, load<i32>(quant, QUANT_OUTPUT_ZERO), -128, 127);
+export function zeroPoints(quant: usize): void {
+  within(BAD_QUANT, load<i32>(quant, QUANT_INPUT_ZERO), -128, 127);
+  within(BAD_QUANT, load<i32>(quant, QUANT_OUTPUT_ZERO), -128, 127);
 }
 
 /** Everything that requantisation to [min, max] needs; `channels` are those of the output. */
-export function requantisation(fn: i32, quant: usize, channels: i32, min: i32, max: i32): void {
+export function requantisation(quant: usize, channels: i32, min: i32, max: i32): void {
   const n = load<i32>(quant, QUANT_CHANNELS);
-  if (n != 1 && n != channels) fail(BAD_QUANT, fn, n, channels);
-  within(fn, BAD_QUANT, load<i32>(quant, QUANT_ROUNDING), 0, 1);
+  if (n != 1 && n != channels) refuse(BAD_QUANT, n, channels);
+  within(BAD_QUANT, load<i32>(quant, QUANT_ROUNDING), 0, 1);
   const lo = load<i32>(quant, QUANT_LO);
-  within(fn, BAD_QUANT, lo, min, max);
-  within(fn, BAD_QUANT, load<i32>(quant, QUANT_HI), lo, max);
+  within(BAD_QUANT, lo, min, max);
+  within(BAD_QUANT, load<i32>(quant, QUANT_HI), lo, max);
   const m = <usize>load<i32>(quant, QUANT_MULTIPLIER);
   const s = <usize>load<i32>(quant, QUANT_SHIFT);
-  pointer(fn, m, (<u64>n) << 2, 4);
-  pointer(fn, s, (<u64>n) << 2, 4);
+  pointer(m, (<u64>n) << 2, 4);
+  pointer(s, (<u64>n) << 2, 4);
   for (let i: usize = 0, end = (<usize>n) << 2; i < end; i += 4) {
-    within(fn, BAD_QUANT, load<i32>(m + i), MANTISSA_MIN, i32.MAX_VALUE);
-    within(fn, BAD_QUANT, load<i32>(s + i), 1, 62);
+    within(BAD_QUANT, load<i32>(m + i), MANTISSA_MIN, i32.MAX_VALUE);
+    within(BAD_QUANT, load<i32>(s + i), 1, 62);
   }
 }
 
 /** The caller's scratch holds `need` bytes. */
-export function scratchSize(fn: i32, scratch: usize, need: i64): void {
+export function scratchSize(scratch: usize, need: i64): void {
   const bytes = load<i32>(scratch, SCRATCH_SIZE);
-  if (bytes < 0 || <i64>bytes < need) fail(SCRATCH_SMALL, fn, bytes, <i32>min(need, <i64>i32.MAX_VALUE));
-  pointer(fn, <usize>load<i32>(scratch, SCRATCH_DATA), <u64>bytes, 4);
+  if (bytes < 0 || <i64>bytes < need) refuse(SCRATCH_SMALL, bytes, <i32>min(need, <i64>i32.MAX_VALUE));
+  pointer(<usize>load<i32>(scratch, SCRATCH_DATA), <u64>bytes, 4);
 }
 
 /** Element count of a flat argument: 0 … 2^30. */
-export function count(fn: i32, n: i32): void {
-  within(fn, BAD_SHAPE, n, 0, MAX_COUNT);
+export function count(n: i32): void {
+  within(BAD_SHAPE, n, 0, MAX_COUNT);
 }
 
 /** A zero point given as a number. */
-export function int8(fn: i32, zero: i32): void {
-  within(fn, BAD_QUANT, zero, -128, 127);
+export function int8(zero: i32): void {
+  within(BAD_QUANT, zero, -128, 127);
 }
 
 /** Alignment, then range, of one pointer. */
-export function pointer(fn: i32, at: usize, bytes: u64, align: i32): void {
-  if (at & (align - 1)) fail(MISALIGNED, fn, <i32>at, align);
-  if (<u64>at + bytes > <u64>limit) fail(OUT_OF_RANGE, fn, <i32>at, <i32>limit);
+export function pointer(at: usize, bytes: u64, align: i32): void {
+  if (at & (align - 1)) refuse(MISALIGNED, <i32>at, align);
+  if (<u64>at + bytes > <u64>limit) refuse(OUT_OF_RANGE, <i32>at, <i32>limit);
+}
+
+// What the call under check writes; ends are exclusive. Areas have been found to lie in memory by then, so an end fits into
+// 32 bits.
+let first: usize = 0;
+let firstEnd: usize = 0;
+let second: usize = 0;
+let secondEnd: usize = 0;
+let third: usize = 0;
+let thirdEnd: usize = 0;
+let fourth: usize = 0;
+let fourthEnd: usize = 0;
+
+/** A call's first output: `read` is against this one and those of `another` after it. */
+export function output(at: usize, bytes: u64): void {
+  first = at;
+  firstEnd = at + <usize>bytes;
+  secondEnd = 0;
+  thirdEnd = 0;
+  fourthEnd = 0;
+}
+
+/** An output more, four at most: it shares no byte with those before it. */
+export function another(at: usize, bytes: u64): void {
+  read(at, bytes);
+  fourth = third;
+  fourthEnd = thirdEnd;
+  third = second;
+  thirdEnd = secondEnd;
+  second = at;
+  secondEnd = at + <usize>bytes;
 }
 
 /** Two areas share no byte. */
-export function apart(fn: i32, a: usize, aBytes: u64, b: usize, bBytes: u64): void {
-  if (!aBytes || !bBytes) return;
-  if (<u64>a < <u64>b + bBytes && <u64>b < <u64>a + aBytes) fail(OVERLAP, fn, <i32>a, <i32>b);
+export function apart(a: usize, aBytes: u64, b: usize, bBytes: u64): void {
+  output(a, aBytes);
+  read(b, bBytes);
 }
 
-/** What is written shares no byte with the conv struct and two tensor structs, which are read meanwhile. */
-export function shapesApart(fn: i32, at: usize, bytes: u64, conv: usize, xT: usize, yT: usize): void {
-  apart(fn, at, bytes, conv, CONV_BYTES);
-  apart(fn, at, bytes, xT, TENSOR_BYTES);
-  apart(fn, at, bytes, yT, TENSOR_BYTES);
+function clear(at: usize, end: usize, b: usize, bEnd: usize): void {
+  if (at < end && at < bEnd && b < end) refuse(OVERLAP, <i32>at, <i32>b);
 }
 
-/** The same of a quant struct and, if it has a multiplier, its tables. */
-export function quantApart(fn: i32, at: usize, bytes: u64, quant: usize): void {
-  apart(fn, at, bytes, quant, QUANT_BYTES);
+/** What is read while the call writes its outputs shares no byte with them. */
+export function read(at: usize, bytes: u64): void {
+  const end = at + <usize>bytes;
+  if (at == end) return;
+  clear(first, firstEnd, at, end);
+  // of the others, the last one was pushed in front
+  clear(fourth, fourthEnd, at, end);
+  clear(third, thirdEnd, at, end);
+  clear(second, secondEnd, at, end);
+}
+
+/** A conv struct and two tensor structs. */
+export function readShapes(conv: usize, xT: usize, yT: usize): void {
+  read(conv, CONV_BYTES);
+  read(xT, TENSOR_BYTES);
+  read(yT, TENSOR_BYTES);
+}
+
+/** A quant struct and, if it has a multiplier, its tables. */
+export function readQuant(quant: usize): void {
+  read(quant, QUANT_BYTES);
   const multiplier = <usize>load<i32>(quant, QUANT_MULTIPLIER);
   if (!multiplier) return;
   const n = (<u64>load<i32>(quant, QUANT_CHANNELS)) << 2;
-  apart(fn, at, bytes, multiplier, n);
-  apart(fn, at, bytes, <usize>load<i32>(quant, QUANT_SHIFT), n);
+  read(multiplier, n);
+  read(<usize>load<i32>(quant, QUANT_SHIFT), n);
 }
 
 /** Bytes from a tensor's first element to its last. */

@@ -15,6 +15,7 @@ import {
   CONV_X1,
   CONV_Y0,
   CONV_Y1,
+  SCRATCH_BYTES,
   SCRATCH_DATA,
   SCRATCH_SIZE,
   scratchNeed,
@@ -114,33 +115,29 @@ export function checkArguments(
   dxT: usize,
   dx: usize,
 ): void {
-  check.scratchStruct(FN, scratch);
-  check.convStruct(FN, conv);
-  check.tensorStruct(FN, eT);
-  check.tensorStruct(FN, dxT);
-  check.tensorShape(FN, eT);
-  check.tensorShape(FN, dxT);
-  check.convShape(FN, conv, dxT, eT);
-  check.window(FN, conv, eT);
+  check.start(FN);
+  check.convStructs(scratch, conv, conv, eT, dxT);
+  check.convShape(conv, dxT, eT);
+  check.window(conv, eT);
   const channels = load<i32>(eT, TENSOR_C);
   const kernelBytes = check.kernelSize(conv, dxT);
   check.products(
-    FN,
     <i64>(load<i32>(conv, CONV_KERNEL_H) * load<i32>(conv, CONV_KERNEL_W)) *
       (channels / load<i32>(conv, CONV_GROUPS)),
   );
-  check.scratchSize(FN, scratch, scratchNeed(kernelBytes));
+  check.scratchSize(scratch, scratchNeed(kernelBytes));
   const eBytes = check.tensorBytes(eT, 1);
   const wBytes = <u64>(kernelBytes * channels);
   const dxBytes = check.tensorBytes(dxT, 4);
-  check.pointer(FN, e, eBytes, 1);
-  check.pointer(FN, w, wBytes, 1);
-  check.pointer(FN, dx, dxBytes, 4);
+  check.pointer(e, eBytes, 1);
+  check.pointer(w, wBytes, 1);
+  check.pointer(dx, dxBytes, 4);
   const scratchData = <usize>load<i32>(scratch, SCRATCH_DATA);
   const scratchBytes = <u64>load<i32>(scratch, SCRATCH_SIZE);
-  check.apart(FN, dx, dxBytes, e, eBytes);
-  check.apart(FN, dx, dxBytes, w, wBytes);
-  check.apart(FN, dx, dxBytes, scratchData, scratchBytes);
-  check.apart(FN, scratchData, scratchBytes, e, eBytes);
-  check.apart(FN, scratchData, scratchBytes, w, wBytes);
+  check.output(dx, dxBytes);
+  check.another(scratchData, scratchBytes);
+  check.read(e, eBytes);
+  check.read(w, wBytes);
+  check.read(scratch, SCRATCH_BYTES);
+  check.readShapes(conv, eT, dxT);
 }

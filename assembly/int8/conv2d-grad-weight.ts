@@ -8,7 +8,9 @@ import {
   CONV_X1,
   CONV_Y0,
   CONV_Y1,
+  QUANT_BYTES,
   QUANT_INPUT_ZERO,
+  SCRATCH_BYTES,
   SCRATCH_DATA,
   SCRATCH_SIZE,
   scratchNeed,
@@ -147,41 +149,34 @@ export function checkArguments(
   dw: usize,
   db: usize,
 ): void {
-  check.scratchStruct(FN, scratch);
-  check.convStruct(FN, conv);
-  check.quantStruct(FN, quant);
-  check.tensorStruct(FN, xT);
-  check.tensorStruct(FN, eT);
-  check.tensorShape(FN, xT);
-  check.tensorShape(FN, eT);
-  check.convShape(FN, conv, xT, eT);
-  check.window(FN, conv, eT);
-  check.range(FN, c0, c1, load<i32>(eT, TENSOR_C));
+  check.start(FN);
+  check.convStructs(scratch, conv, quant, xT, eT);
+  check.convShape(conv, xT, eT);
+  check.window(conv, eT);
+  check.range(c0, c1, load<i32>(eT, TENSOR_C));
   check.products(
-    FN,
     <i64>(load<i32>(conv, CONV_Y1) - load<i32>(conv, CONV_Y0)) *
       <i64>(load<i32>(conv, CONV_X1) - load<i32>(conv, CONV_X0)),
   );
-  check.zeroPoints(FN, quant);
+  check.zeroPoints(quant);
   const kernelSize = check.kernelSize(conv, xT);
-  check.scratchSize(FN, scratch, scratchNeed(kernelSize));
+  check.scratchSize(scratch, scratchNeed(kernelSize));
   const xBytes = check.tensorBytes(xT, 1);
   const eBytes = check.tensorBytes(eT, 1);
   const dwBytes = (<u64>(kernelSize * (c1 - c0))) << 2;
   const dbBytes = db ? (<u64>(c1 - c0)) << 2 : 0;
-  check.pointer(FN, x, xBytes, 1);
-  check.pointer(FN, e, eBytes, 1);
-  check.pointer(FN, dw, dwBytes, 4);
-  check.pointer(FN, db, dbBytes, 4);
+  check.pointer(x, xBytes, 1);
+  check.pointer(e, eBytes, 1);
+  check.pointer(dw, dwBytes, 4);
+  check.pointer(db, dbBytes, 4);
   const scratchData = <usize>load<i32>(scratch, SCRATCH_DATA);
   const scratchBytes = <u64>load<i32>(scratch, SCRATCH_SIZE);
-  check.apart(FN, dw, dwBytes, x, xBytes);
-  check.apart(FN, dw, dwBytes, e, eBytes);
-  check.apart(FN, dw, dwBytes, db, dbBytes);
-  check.apart(FN, dw, dwBytes, scratchData, scratchBytes);
-  check.apart(FN, db, dbBytes, x, xBytes);
-  check.apart(FN, db, dbBytes, e, eBytes);
-  check.apart(FN, db, dbBytes, scratchData, scratchBytes);
-  check.apart(FN, scratchData, scratchBytes, x, xBytes);
-  check.apart(FN, scratchData, scratchBytes, e, eBytes);
+  check.output(dw, dwBytes);
+  check.another(db, dbBytes);
+  check.another(scratchData, scratchBytes);
+  check.read(x, xBytes);
+  check.read(e, eBytes);
+  check.read(scratch, SCRATCH_BYTES);
+  check.readShapes(conv, xT, eT);
+  check.read(quant, QUANT_BYTES); // only its zero point is used, so it may have no tables
 }

@@ -36,12 +36,13 @@ export function conv2dLearn(
   biasQuant: usize,
   bias: usize,
 ): i32 {
-  check.convStruct(FN, conv);
-  check.tensorStruct(FN, xT);
-  check.tensorStruct(FN, eT);
-  check.tensorShape(FN, xT);
-  check.tensorShape(FN, eT);
-  check.convShape(FN, conv, xT, eT);
+  check.start(FN);
+  check.convStruct(conv);
+  check.tensorStruct(xT);
+  check.tensorStruct(eT);
+  check.tensorShape(xT);
+  check.tensorShape(eT);
+  check.convShape(conv, xT, eT);
   if (!weightQuant && !biasQuant) fail(BAD_QUANT, FN, 0, 1);
   const fanIn = <i32>min(check.kernelSize(conv, xT), <i64>check.MAX_COUNT);
   if (elements <= fanIn) fail(SCRATCH_SMALL, FN, elements, fanIn + 1);

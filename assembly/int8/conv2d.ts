@@ -25,6 +25,7 @@ import {
   QUANT_OUTPUT_ZERO,
   QUANT_ROUNDING,
   QUANT_SHIFT,
+  SCRATCH_BYTES,
   SCRATCH_DATA,
   SCRATCH_SIZE,
   scratchNeed,
@@ -201,37 +202,33 @@ export function checkArguments(
   yT: usize,
   y: usize,
 ): void {
-  check.scratchStruct(FN, scratch);
-  check.convStruct(FN, conv);
-  check.quantStruct(FN, quant);
-  check.tensorStruct(FN, xT);
-  check.tensorStruct(FN, yT);
-  check.tensorShape(FN, xT);
-  check.tensorShape(FN, yT);
-  check.convShape(FN, conv, xT, yT);
-  check.window(FN, conv, yT);
+  check.start(FN);
+  check.convStructs(scratch, conv, quant, xT, yT);
+  check.convShape(conv, xT, yT);
+  check.window(conv, yT);
   const kernelBytes = check.kernelSize(conv, xT);
-  check.products(FN, kernelBytes);
-  check.zeroPoints(FN, quant);
+  check.products(kernelBytes);
+  check.zeroPoints(quant);
   const channels = load<i32>(yT, TENSOR_C);
   const multiplier = <usize>load<i32>(quant, QUANT_MULTIPLIER);
-  if (multiplier) check.requantisation(FN, quant, channels, -128, 127);
-  check.scratchSize(FN, scratch, scratchNeed(kernelBytes));
+  if (multiplier) check.requantisation(quant, channels, -128, 127);
+  check.scratchSize(scratch, scratchNeed(kernelBytes));
   const xBytes = check.tensorBytes(xT, 1);
   const wBytes = <u64>(kernelBytes * channels);
   const biasBytes = bias ? (<u64>channels) << 2 : 0;
   const yBytes = check.tensorBytes(yT, multiplier ? 1 : 4);
-  check.pointer(FN, x, xBytes, 1);
-  check.pointer(FN, w, wBytes, 1);
-  check.pointer(FN, bias, biasBytes, 4);
-  check.pointer(FN, y, yBytes, multiplier ? 1 : 4);
+  check.pointer(x, xBytes, 1);
+  check.pointer(w, wBytes, 1);
+  check.pointer(bias, biasBytes, 4);
+  check.pointer(y, yBytes, multiplier ? 1 : 4);
   const scratchData = <usize>load<i32>(scratch, SCRATCH_DATA);
   const scratchBytes = <u64>load<i32>(scratch, SCRATCH_SIZE);
-  check.apart(FN, y, yBytes, x, xBytes);
-  check.apart(FN, y, yBytes, w, wBytes);
-  check.apart(FN, y, yBytes, bias, biasBytes);
-  check.apart(FN, y, yBytes, scratchData, scratchBytes);
-  check.apart(FN, scratchData, scratchBytes, x, xBytes);
-  check.apart(FN, scratchData, scratchBytes, w, wBytes);
-  check.apart(FN, scratchData, scratchBytes, bias, biasBytes);
+  check.output(y, yBytes);
+  check.another(scratchData, scratchBytes);
+  check.read(x, xBytes);
+  check.read(w, wBytes);
+  check.read(bias, biasBytes);
+  check.read(scratch, SCRATCH_BYTES);
+  check.readShapes(conv, xT, yT);
+  check.readQuant(quant);
 }

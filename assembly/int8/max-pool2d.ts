@@ -11,6 +11,7 @@ import {
   CONV_X1,
   CONV_Y0,
   CONV_Y1,
+  TENSOR_BYTES,
   TENSOR_C,
   TENSOR_H,
   TENSOR_PITCH,
@@ -50,15 +51,18 @@ function argMax(conv: usize, xT: usize, x: usize, rows: i32, columns: i32, top: 
  * @param xT, x int8 [h, w, c], @param yT, y int8 [h', w', c]; only the window is written
  */
 export function maxPool2d(conv: usize, xT: usize, x: usize, yT: usize, y: usize): void {
-  check.convStruct(8, conv);
-  check.tensorStruct(8, xT);
-  check.tensorStruct(8, yT);
-  check.pool(8, conv, xT, yT);
+  check.start(8);
+  check.convStruct(conv);
+  check.tensorStruct(xT);
+  check.tensorStruct(yT);
+  check.pool(conv, xT, yT);
   const xBytes = check.tensorBytes(xT, 1);
   const yBytes = check.tensorBytes(yT, 1);
-  check.pointer(8, x, xBytes, 1);
-  check.pointer(8, y, yBytes, 1);
-  check.apart(8, y, yBytes, x, xBytes);
+  check.pointer(x, xBytes, 1);
+  check.pointer(y, yBytes, 1);
+  check.output(y, yBytes);
+  check.read(x, xBytes);
+  check.readShapes(conv, xT, yT);
 
   const channels = load<i32>(yT, TENSOR_C);
   const y1 = load<i32>(conv, CONV_Y1);
@@ -93,12 +97,13 @@ export function maxPool2dGrad(
   dxT: usize,
   dx: usize,
 ): void {
-  check.convStruct(9, conv);
-  check.tensorStruct(9, xT);
-  check.tensorStruct(9, eT);
-  check.tensorStruct(9, dxT);
-  check.pool(9, conv, xT, eT);
-  check.tensorShape(9, dxT);
+  check.start(9);
+  check.convStruct(conv);
+  check.tensorStruct(xT);
+  check.tensorStruct(eT);
+  check.tensorStruct(dxT);
+  check.pool(conv, xT, eT);
+  check.tensorShape(dxT);
   for (let at = TENSOR_H; at <= TENSOR_C; at += 4) {
     if (load<i32>(dxT + at) != load<i32>(xT + at))
       fail(BAD_SHAPE, 9, load<i32>(dxT + at), load<i32>(xT + at));
@@ -106,11 +111,14 @@ export function maxPool2dGrad(
   const xBytes = check.tensorBytes(xT, 1);
   const eBytes = check.tensorBytes(eT, 1);
   const dxBytes = check.tensorBytes(dxT, 1);
-  check.pointer(9, x, xBytes, 1);
-  check.pointer(9, e, eBytes, 1);
-  check.pointer(9, dx, dxBytes, 1);
-  check.apart(9, dx, dxBytes, x, xBytes);
-  check.apart(9, dx, dxBytes, e, eBytes);
+  check.pointer(x, xBytes, 1);
+  check.pointer(e, eBytes, 1);
+  check.pointer(dx, dxBytes, 1);
+  check.output(dx, dxBytes);
+  check.read(x, xBytes);
+  check.read(e, eBytes);
+  check.readShapes(conv, xT, eT);
+  check.read(dxT, TENSOR_BYTES);
 
   const channels = load<i32>(eT, TENSOR_C);
   const pitch = load<i32>(xT, TENSOR_PITCH);

@@ -18,13 +18,16 @@ import {
  * @param y int8
  */
 export function requantize(quant: usize, x: usize, n: i32, first: i32, y: usize): void {
-  check.quantStruct(6, quant);
-  check.count(6, n);
-  check.zeroPoints(6, quant);
-  check.requantisation(6, quant, 1, -128, 127);
-  check.pointer(6, x, (<u64>n) << 2, 4);
-  check.pointer(6, y, <u64>n, 1);
-  check.apart(6, y, <u64>n, x, (<u64>n) << 2);
+  check.start(6);
+  check.quantStruct(quant);
+  check.count(n);
+  check.zeroPoints(quant);
+  check.requantisation(quant, 1, -128, 127);
+  check.pointer(x, (<u64>n) << 2, 4);
+  check.pointer(y, <u64>n, 1);
+  check.output(y, <u64>n);
+  check.read(x, (<u64>n) << 2);
+  check.readQuant(quant);
 
   const m = load<i32>(<usize>load<i32>(quant, QUANT_MULTIPLIER));
   const s = load<i32>(<usize>load<i32>(quant, QUANT_SHIFT));

@@ -8,13 +8,16 @@ export const BIAS_MAX: i32 = 1 << 30;
 
 /** Checks shared by both: one multiplier, range within ±2^30, two int32 arrays. */
 function checkArguments(fn: i32, quant: usize, x: usize, n: i32, y: usize): void {
-  check.quantStruct(fn, quant);
-  check.count(fn, n);
-  check.zeroPoints(fn, quant);
-  check.requantisation(fn, quant, 1, -BIAS_MAX, BIAS_MAX);
-  check.pointer(fn, x, (<u64>n) << 2, 4);
-  check.pointer(fn, y, (<u64>n) << 2, 4);
-  check.apart(fn, y, (<u64>n) << 2, x, (<u64>n) << 2);
+  check.start(fn);
+  check.quantStruct(quant);
+  check.count(n);
+  check.zeroPoints(quant);
+  check.requantisation(quant, 1, -BIAS_MAX, BIAS_MAX);
+  check.pointer(x, (<u64>n) << 2, 4);
+  check.pointer(y, (<u64>n) << 2, 4);
+  check.output(y, (<u64>n) << 2);
+  check.read(x, (<u64>n) << 2);
+  check.readQuant(quant);
 }
 
 /** Requantised x[i]; the draws are those of element first + i. Zero points are not used. */

@@ -63,26 +63,28 @@ export function rescale(quant: usize, xT: usize, x: usize, yT: usize, y: usize, 
 }
 
 function checkArguments(quant: usize, xT: usize, x: usize, yT: usize, y: usize, c0: i32): void {
-  check.quantStruct(FN, quant);
-  check.tensorStruct(FN, xT);
-  check.tensorStruct(FN, yT);
-  check.tensorShape(FN, xT);
-  check.tensorShape(FN, yT);
+  check.start(FN);
+  check.quantStruct(quant);
+  check.tensorStruct(xT);
+  check.tensorStruct(yT);
+  check.tensorShape(xT);
+  check.tensorShape(yT);
   for (let at = TENSOR_H; at <= TENSOR_W; at += 4) {
     if (load<i32>(yT + at) != load<i32>(xT + at)) fail(BAD_SHAPE, FN, load<i32>(yT + at), load<i32>(xT + at));
   }
-  check.within(FN, BAD_SHAPE, c0, 0, load<i32>(yT, TENSOR_C) - load<i32>(xT, TENSOR_C));
-  check.zeroPoints(FN, quant);
-  check.requantisation(FN, quant, 1, -128, 127);
+  check.within(BAD_SHAPE, c0, 0, load<i32>(yT, TENSOR_C) - load<i32>(xT, TENSOR_C));
+  check.zeroPoints(quant);
+  check.requantisation(quant, 1, -128, 127);
   const xBytes = check.tensorBytes(xT, 1);
   const yBytes = check.tensorBytes(yT, 1);
-  check.pointer(FN, x, xBytes, 1);
-  check.pointer(FN, y, yBytes, 1);
+  check.pointer(x, xBytes, 1);
+  check.pointer(y, yBytes, 1);
   const same =
     load<i32>(xT, TENSOR_C) == load<i32>(yT, TENSOR_C) &&
     load<i32>(xT, TENSOR_PITCH) == load<i32>(yT, TENSOR_PITCH);
-  if (y != x || !same) check.apart(FN, y, yBytes, x, xBytes);
-  check.quantApart(FN, y, yBytes, quant);
-  check.apart(FN, y, yBytes, xT, TENSOR_BYTES);
-  check.apart(FN, y, yBytes, yT, TENSOR_BYTES);
+  check.output(y, yBytes);
+  if (y != x || !same) check.read(x, xBytes);
+  check.readQuant(quant);
+  check.read(xT, TENSOR_BYTES);
+  check.read(yT, TENSOR_BYTES);
 }

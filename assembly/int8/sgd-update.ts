@@ -25,16 +25,18 @@ export function weightOf(master: i32): i32 {
  * |step| ≤ 2^62 (s = 1), so w16 − step is taken in 64 bits.
  */
 export function sgdUpdate(quant: usize, dw: usize, n: i32, first: i32, w16: usize, w8: usize): i32 {
-  check.quantStruct(7, quant);
-  check.count(7, n);
-  check.zeroPoints(7, quant);
-  check.requantisation(7, quant, 1, -MASTER_MAX, MASTER_MAX);
-  check.pointer(7, dw, (<u64>n) << 2, 4);
-  check.pointer(7, w16, (<u64>n) << 1, 2);
-  check.pointer(7, w8, <u64>n, 1);
-  check.apart(7, w16, (<u64>n) << 1, dw, (<u64>n) << 2);
-  check.apart(7, w16, (<u64>n) << 1, w8, <u64>n);
-  check.apart(7, w8, <u64>n, dw, (<u64>n) << 2);
+  check.start(7);
+  check.quantStruct(quant);
+  check.count(n);
+  check.zeroPoints(quant);
+  check.requantisation(quant, 1, -MASTER_MAX, MASTER_MAX);
+  check.pointer(dw, (<u64>n) << 2, 4);
+  check.pointer(w16, (<u64>n) << 1, 2);
+  check.pointer(w8, <u64>n, 1);
+  check.output(w16, (<u64>n) << 1);
+  check.another(w8, <u64>n);
+  check.read(dw, (<u64>n) << 2);
+  check.readQuant(quant);
 
   const m = <i64>load<i32>(<usize>load<i32>(quant, QUANT_MULTIPLIER));
   const s = load<i32>(<usize>load<i32>(quant, QUANT_SHIFT));

@@ -62,14 +62,17 @@ function log2(x: u64): i32 {
  * @returns cross-entropy −ln p[label] in Q16 (nats), at most about 178
  */
 export function softmaxCrossEntropy(quant: usize, logits: usize, n: i32, label: i32, errors: usize): i32 {
-  check.quantStruct(FN, quant);
-  check.within(FN, BAD_SHAPE, n, 1, check.MAX_DIM);
-  check.within(FN, BAD_SHAPE, label, 0, n - 1);
-  check.zeroPoints(FN, quant);
-  check.requantisation(FN, quant, 1, i32.MIN_VALUE, i32.MAX_VALUE);
-  check.pointer(FN, logits, (<u64>n) << 2, 4);
-  check.pointer(FN, errors, (<u64>n) << 2, 4);
-  check.apart(FN, errors, (<u64>n) << 2, logits, (<u64>n) << 2);
+  check.start(FN);
+  check.quantStruct(quant);
+  check.within(BAD_SHAPE, n, 1, check.MAX_DIM);
+  check.within(BAD_SHAPE, label, 0, n - 1);
+  check.zeroPoints(quant);
+  check.requantisation(quant, 1, i32.MIN_VALUE, i32.MAX_VALUE);
+  check.pointer(logits, (<u64>n) << 2, 4);
+  check.pointer(errors, (<u64>n) << 2, 4);
+  check.output(errors, (<u64>n) << 2);
+  check.read(logits, (<u64>n) << 2);
+  check.readQuant(quant);
 
   const end = logits + ((<usize>n) << 2);
   let most = i32.MIN_VALUE;

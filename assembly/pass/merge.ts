@@ -2,6 +2,7 @@
 import * as check from "../int8/check";
 import { BAD_QUANT } from "../device/errors";
 import {
+  CONV_BYTES,
   CONV_DILATION_H,
   CONV_DILATION_W,
   CONV_KERNEL_H,
@@ -10,6 +11,7 @@ import {
   CONV_PAD_TOP,
   CONV_STRIDE_H,
   CONV_STRIDE_W,
+  TENSOR_BYTES,
   TENSOR_C,
   TENSOR_H,
   TENSOR_PITCH,
@@ -175,53 +177,60 @@ function checkArguments(
   changed: usize,
   spread: usize,
 ): void {
-  check.struct(FN, window, WINDOW_BYTES);
-  check.tensorStruct(FN, yT);
+  check.start(FN);
+  check.struct(window, WINDOW_BYTES);
+  check.tensorStruct(yT);
   let conv: usize = 0;
   let next: usize = 0;
   if (spread) {
-    check.struct(FN, spread, SPREAD_BYTES);
+    check.struct(spread, SPREAD_BYTES);
     conv = <usize>load<i32>(spread, SPREAD_CONV);
     next = <usize>load<i32>(spread, SPREAD_TENSOR);
-    check.convStruct(FN, conv);
-    check.tensorStruct(FN, next);
+    check.convStruct(conv);
+    check.tensorStruct(next);
   }
-  check.tensorShape(FN, yT);
+  check.tensorShape(yT);
   if (spread) {
-    check.tensorShape(FN, next);
-    check.convShape(FN, conv, yT, next);
+    check.tensorShape(next);
+    check.convShape(conv, yT, next);
   }
   const y0 = load<i32>(window, WINDOW_Y0);
   const y1 = load<i32>(window, WINDOW_Y0 + 4);
-  check.range(FN, y0, y1, load<i32>(yT, TENSOR_H));
-  check.range(FN, load<i32>(window, WINDOW_X0), load<i32>(window, WINDOW_X0 + 4), load<i32>(yT, TENSOR_W));
-  check.within(FN, BAD_QUANT, tau, 0, 255);
+  check.range(y0, y1, load<i32>(yT, TENSOR_H));
+  check.range(load<i32>(window, WINDOW_X0), load<i32>(window, WINDOW_X0 + 4), load<i32>(yT, TENSOR_W));
+  check.within(BAD_QUANT, tau, 0, 255);
   if (spread) {
-    check.within(FN, BAD_QUANT, load<i32>(spread, SPREAD_SHIFT), 0, 15);
-    check.within(FN, BAD_QUANT, load<i32>(spread, SPREAD_LIMIT), 0, 254);
+    check.within(BAD_QUANT, load<i32>(spread, SPREAD_SHIFT), 0, 15);
+    check.within(BAD_QUANT, load<i32>(spread, SPREAD_LIMIT), 0, 254);
   }
   const bytes = check.tensorBytes(yT, 1);
   const row = <u64>load<i32>(yT, TENSOR_W) * <u64>load<i32>(yT, TENSOR_C);
   const freshBytes = y1 > y0 ? <u64>(y1 - y0 - 1) * <u64>load<i32>(yT, TENSOR_PITCH) + row : 0;
   const changedBytes = mapBytes(yT);
-  check.pointer(FN, fresh, freshBytes, 1);
-  check.pointer(FN, cache, bytes, 1);
-  check.pointer(FN, changed, changedBytes, 4);
-  check.apart(FN, cache, bytes, fresh, freshBytes);
-  check.apart(FN, changed, changedBytes, fresh, freshBytes);
-  check.apart(FN, changed, changedBytes, cache, bytes);
+  check.pointer(fresh, freshBytes, 1);
+  check.pointer(cache, bytes, 1);
+  check.pointer(changed, changedBytes, 4);
+  let pending: usize = 0;
+  let pendingBytes: u64 = 0;
+  let todo: usize = 0;
+  let todoBytes: u64 = 0;
+  if (spread) {
+    pending = <usize>load<i32>(spread, SPREAD_PENDING);
+    pendingBytes = <u64>load<i32>(next, TENSOR_H) * <u64>load<i32>(next, TENSOR_W);
+    todo = <usize>load<i32>(spread, SPREAD_TODO);
+    todoBytes = mapBytes(next);
+    check.pointer(pending, pendingBytes, 1);
+    check.pointer(todo, todoBytes, 4);
+  }
+  check.output(cache, bytes);
+  check.another(changed, changedBytes);
+  check.another(pending, pendingBytes);
+  check.another(todo, todoBytes);
+  check.read(fresh, freshBytes);
+  check.read(window, WINDOW_BYTES);
+  check.read(yT, TENSOR_BYTES);
   if (!spread) return;
-  const pending = <usize>load<i32>(spread, SPREAD_PENDING);
-  const pendingBytes = <u64>load<i32>(next, TENSOR_H) * <u64>load<i32>(next, TENSOR_W);
-  const todo = <usize>load<i32>(spread, SPREAD_TODO);
-  const todoBytes = mapBytes(next);
-  check.pointer(FN, pending, pendingBytes, 1);
-  check.pointer(FN, todo, todoBytes, 4);
-  check.apart(FN, pending, pendingBytes, fresh, freshBytes);
-  check.apart(FN, pending, pendingBytes, cache, bytes);
-  check.apart(FN, pending, pendingBytes, changed, changedBytes);
-  check.apart(FN, todo, todoBytes, fresh, freshBytes);
-  check.apart(FN, todo, todoBytes, cache, bytes);
-  check.apart(FN, todo, todoBytes, changed, changedBytes);
-  check.apart(FN, todo, todoBytes, pending, pendingBytes);
+  check.read(spread, SPREAD_BYTES);
+  check.read(conv, CONV_BYTES);
+  check.read(next, TENSOR_BYTES);
 }

@@ -2,7 +2,7 @@
 import * as check from "../int8/check";
 import { BAD_SHAPE, BAD_WINDOW } from "../device/errors";
 import { fail } from "../device/host";
-import { TENSOR_C, TENSOR_H, TENSOR_PITCH, TENSOR_W } from "../int8/structs";
+import { TENSOR_BYTES, TENSOR_C, TENSOR_H, TENSOR_PITCH, TENSOR_W } from "../int8/structs";
 
 const FN: i32 = 96;
 
@@ -20,22 +20,25 @@ const BLOCK: i32 = 4;
  * @param stats int32 [⌈w / patch⌉, 3]. S ≤ 16·16·255·c < 2^31 for every c ≤ 32,767
  */
 export function patchStats(xT: usize, x: usize, reference: usize, patch: i32, row: i32, stats: usize): void {
-  check.tensorStruct(FN, xT);
-  check.tensorShape(FN, xT);
+  check.start(FN);
+  check.tensorStruct(xT);
+  check.tensorShape(xT);
   if (patch != 4 && patch != 8 && patch != 16) fail(BAD_SHAPE, FN, patch, 8);
   const h = load<i32>(xT, TENSOR_H);
   const w = load<i32>(xT, TENSOR_W);
   const c = load<i32>(xT, TENSOR_C);
   const pitch = <usize>load<i32>(xT, TENSOR_PITCH);
   const patches = (w + patch - 1) / patch;
-  check.within(FN, BAD_WINDOW, row, 0, (h + patch - 1) / patch - 1);
+  check.within(BAD_WINDOW, row, 0, (h + patch - 1) / patch - 1);
   const bytes = check.tensorBytes(xT, 1);
   const statsBytes = <u64>patches * STATS_BYTES;
-  check.pointer(FN, x, bytes, 1);
-  check.pointer(FN, reference, bytes, 1);
-  check.pointer(FN, stats, statsBytes, 4);
-  check.apart(FN, stats, statsBytes, x, bytes);
-  check.apart(FN, stats, statsBytes, reference, bytes);
+  check.pointer(x, bytes, 1);
+  check.pointer(reference, bytes, 1);
+  check.pointer(stats, statsBytes, 4);
+  check.output(stats, statsBytes);
+  check.read(x, bytes);
+  check.read(reference, bytes);
+  check.read(xT, TENSOR_BYTES);
 
   const y0 = row * patch;
   const y1 = min(y0 + patch, h);

@@ -1,8 +1,6 @@
 // Argument checks of the intrinsics of `octo_sgq_1`, on top of those that all families share. The C twins (sgq_check.c) make
 // the same ones in the same order.
-import { BAD_SHAPE, BAD_STRUCT } from "../device/errors";
-import { fail } from "../device/host";
-import { limit } from "../device/limit";
+import { BAD_SHAPE } from "../device/errors";
 import * as check from "../int8/check";
 import {
   JOB_BYTES,
@@ -37,19 +35,17 @@ export const LAST_PLACE: i32 = 30;
 export const BEFORE: i32 = 18;
 
 /** Struct, sides, number of planes; then where records, valid map and strings lie. */
-export function job(fn: i32, at: usize): void {
-  if (<u64>at + JOB_BYTES > <u64>limit) fail(BAD_STRUCT, fn, <i32>at, <i32>limit);
-  if (at & 3) fail(BAD_STRUCT, fn, <i32>at, 4);
-  if (load<i32>(at) < JOB_BYTES) fail(BAD_STRUCT, fn, load<i32>(at), JOB_BYTES);
+export function job(at: usize): void {
+  check.struct(at, JOB_BYTES);
   const h = load<i32>(at, JOB_H);
   const w = load<i32>(at, JOB_W);
   const planes = load<i32>(at, JOB_PLANES);
-  check.within(fn, BAD_SHAPE, h, 1, MAX_SIDE);
-  check.within(fn, BAD_SHAPE, w, 1, MAX_SIDE);
-  check.within(fn, BAD_SHAPE, planes, 0, MAX_PLANES);
-  check.pointer(fn, <usize>load<u32>(at, JOB_RECORDS), <u64>(planes * RECORD_BYTES), 4);
-  check.pointer(fn, <usize>load<u32>(at, JOB_VALID), <u64>(mapWords(h, w) << 2), 4);
-  check.pointer(fn, <usize>load<u32>(at, JOB_STRINGS), stringsBytes(at), 4);
+  check.within(BAD_SHAPE, h, 1, MAX_SIDE);
+  check.within(BAD_SHAPE, w, 1, MAX_SIDE);
+  check.within(BAD_SHAPE, planes, 0, MAX_PLANES);
+  check.pointer(<usize>load<u32>(at, JOB_RECORDS), <u64>(planes * RECORD_BYTES), 4);
+  check.pointer(<usize>load<u32>(at, JOB_VALID), <u64>(mapWords(h, w) << 2), 4);
+  check.pointer(<usize>load<u32>(at, JOB_STRINGS), stringsBytes(at), 4);
 }
 
 /** Bytes of all strings of a job: at most 3,840 · 2^18. */
@@ -58,16 +54,10 @@ export function stringsBytes(at: usize): u64 {
 }
 
 /** Every plane's channel lies below `channels`. */
-export function channels(fn: i32, at: usize, channels: i32): void {
+export function channels(at: usize, channels: i32): void {
   const records = <usize>load<u32>(at, JOB_RECORDS);
   for (let i = 0, n = load<i32>(at, JOB_PLANES); i < n; ++i) {
-    check.within(
-      fn,
-      BAD_SHAPE,
-      load<i16>(records + <usize>(i * RECORD_BYTES), RECORD_CHANNEL),
-      0,
-      channels - 1,
-    );
+    check.within(BAD_SHAPE, load<i16>(records + <usize>(i * RECORD_BYTES), RECORD_CHANNEL), 0, channels - 1);
   }
 }
 
@@ -75,47 +65,46 @@ export function channels(fn: i32, at: usize, channels: i32): void {
  * Scratch and payload, which share no byte with what is read beside them; then every plane's previous plane, taps and table.
  * A tap of the plane itself reads what was coded before the element.
  */
-export function coding(fn: i32, at: usize): void {
+export function coding(at: usize): void {
   const scratch = <usize>load<u32>(at, JOB_SCRATCH);
-  check.pointer(fn, scratch, SCRATCH_BYTES, 4);
+  check.pointer(scratch, SCRATCH_BYTES, 4);
   const capacity = load<i32>(at, JOB_CAPACITY);
-  check.count(fn, capacity);
-  check.within(fn, BAD_SHAPE, load<i32>(at, JOB_LENGTH), 0, capacity);
+  check.count(capacity);
+  check.within(BAD_SHAPE, load<i32>(at, JOB_LENGTH), 0, capacity);
   const out = <usize>load<u32>(at, JOB_OUT);
-  check.pointer(fn, out, <u64>capacity, 1);
-  check.apart(fn, out, <u64>capacity, scratch, SCRATCH_BYTES);
+  check.pointer(out, <u64>capacity, 1);
+  check.apart(out, <u64>capacity, scratch, SCRATCH_BYTES);
   const records = <usize>load<u32>(at, JOB_RECORDS);
   const planes = load<i32>(at, JOB_PLANES);
-  written(fn, at, at, JOB_BYTES);
-  written(fn, at, records, <u64>(planes * RECORD_BYTES));
+  written(at, at, JOB_BYTES);
+  written(at, records, <u64>(planes * RECORD_BYTES));
   written(
-    fn,
     at,
     <usize>load<u32>(at, JOB_VALID),
     <u64>(mapWords(load<i32>(at, JOB_H), load<i32>(at, JOB_W)) << 2),
   );
-  written(fn, at, <usize>load<u32>(at, JOB_STRINGS), stringsBytes(at));
+  written(at, <usize>load<u32>(at, JOB_STRINGS), stringsBytes(at));
   for (let i = 0; i < planes; ++i) {
     const record = records + <usize>(i * RECORD_BYTES);
-    check.within(fn, BAD_SHAPE, load<i16>(record, RECORD_PREVIOUS), -1, i - 1);
+    check.within(BAD_SHAPE, load<i16>(record, RECORD_PREVIOUS), -1, i - 1);
     const taps = <i32>load<u8>(record, RECORD_TAPS);
-    check.within(fn, BAD_SHAPE, taps, 1, MAX_TAPS);
+    check.within(BAD_SHAPE, taps, 1, MAX_TAPS);
     const list = <usize>load<u32>(record, RECORD_TAP_LIST);
     const table = <usize>load<u32>(record, RECORD_TABLE);
-    check.pointer(fn, list, <u64>(taps << 1), 1);
-    check.pointer(fn, table, 1 << taps, 1);
-    written(fn, at, list, <u64>(taps << 1));
-    written(fn, at, table, 1 << taps);
+    check.pointer(list, <u64>(taps << 1), 1);
+    check.pointer(table, 1 << taps, 1);
+    written(at, list, <u64>(taps << 1));
+    written(at, table, 1 << taps);
     for (let k: usize = 0; k < <usize>(taps << 1); k += 2) {
       const place = <i32>load<u8>(list + k, 1);
-      check.within(fn, BAD_SHAPE, place, 0, load<u8>(list + k) ? LAST_PLACE : BEFORE);
-      check.within(fn, BAD_SHAPE, place & 7, 0, MARGIN + MARGIN);
+      check.within(BAD_SHAPE, place, 0, load<u8>(list + k) ? LAST_PLACE : BEFORE);
+      check.within(BAD_SHAPE, place & 7, 0, MARGIN + MARGIN);
     }
   }
 }
 
 /** What is read shares no byte with scratch and payload, which are written. */
-function written(fn: i32, job: usize, at: usize, bytes: u64): void {
-  check.apart(fn, <usize>load<u32>(job, JOB_SCRATCH), SCRATCH_BYTES, at, bytes);
-  check.apart(fn, <usize>load<u32>(job, JOB_OUT), <u64>load<i32>(job, JOB_CAPACITY), at, bytes);
+function written(job: usize, at: usize, bytes: u64): void {
+  check.apart(<usize>load<u32>(job, JOB_SCRATCH), SCRATCH_BYTES, at, bytes);
+  check.apart(<usize>load<u32>(job, JOB_OUT), <u64>load<i32>(job, JOB_CAPACITY), at, bytes);
 }

@@ -3,8 +3,9 @@ import * as check from "../int8/check";
 
 /** CRC-16 (polynomial 0x1021, not reflected) of n bytes behind `crc`; 0xFFFF starts. */
 export function sgqCrc16(at: usize, n: i32, crc: i32): i32 {
-  check.count(67, n);
-  check.pointer(67, at, <u64>n, 1);
+  check.start(67);
+  check.count(n);
+  check.pointer(at, <u64>n, 1);
   return crc16(at, n, crc);
 }
 

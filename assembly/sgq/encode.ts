@@ -1,4 +1,5 @@
 // Intrinsic 65: bit planes to a payload.
+import * as check from "../int8/check";
 import * as jobs from "./check";
 import { ALL_TAPS, gather } from "./contexts";
 import {
@@ -44,8 +45,9 @@ export function carry(out: usize, end: usize): void {
  * Returns 1; or 0 if the payload would become longer than the job's capacity (its bytes are then of no use).
  */
 export function sgqEncode(job: usize): i32 {
-  jobs.job(65, job);
-  jobs.coding(65, job);
+  check.start(65);
+  jobs.job(job);
+  jobs.coding(job);
   const records = <usize>load<u32>(job, JOB_RECORDS);
   const valid = <usize>load<u32>(job, JOB_VALID);
   const strings = <usize>load<u32>(job, JOB_STRINGS);

@@ -11,20 +11,21 @@ import { fail } from "../device/host";
  *   |Σ| ≤ 2^22, @param s int8 [h, w, c / group] without gaps
  */
 export function sgqMix(xT: usize, x: usize, weights: usize, group: i32, s: usize): void {
-  check.tensorStruct(66, xT);
-  check.tensorShape(66, xT);
-  check.within(66, BAD_SHAPE, group, 1, 256);
+  check.start(66);
+  check.tensorStruct(xT);
+  check.tensorShape(xT);
+  check.within(BAD_SHAPE, group, 1, 256);
   const c = load<i32>(xT, TENSOR_C);
   if (c % group) fail(BAD_SHAPE, 66, c, group);
   const h = load<i32>(xT, TENSOR_H);
   const w = load<i32>(xT, TENSOR_W);
   const n = <u64>(h * w) * <u64>(c / group);
-  check.pointer(66, x, check.tensorBytes(xT, 1), 1);
-  check.pointer(66, weights, <u64>c, 1);
-  check.pointer(66, s, n, 1);
-  check.apart(66, s, n, xT, TENSOR_BYTES);
-  check.apart(66, s, n, x, check.tensorBytes(xT, 1));
-  check.apart(66, s, n, weights, <u64>c);
+  check.pointer(x, check.tensorBytes(xT, 1), 1);
+  check.pointer(weights, <u64>c, 1);
+  check.pointer(s, n, 1);
+  check.apart(s, n, xT, TENSOR_BYTES);
+  check.apart(s, n, x, check.tensorBytes(xT, 1));
+  check.apart(s, n, weights, <u64>c);
 
   for (let y = 0; y < h; ++y, x += <usize>load<i32>(xT, TENSOR_PITCH)) {
     let at = x;

@@ -27,26 +27,27 @@ import {
  * @param xT tensor [h, w, c] of the job's rows and columns, @param x int8 NHWC
  */
 export function sgqQuantize(job: usize, xT: usize, x: usize): void {
-  jobs.job(64, job);
-  check.tensorStruct(64, xT);
-  check.tensorShape(64, xT);
+  check.start(64);
+  jobs.job(job);
+  check.tensorStruct(xT);
+  check.tensorShape(xT);
   const h = load<i32>(job, JOB_H);
   const w = load<i32>(job, JOB_W);
   if (load<i32>(xT, TENSOR_H) != h) fail(BAD_SHAPE, 64, load<i32>(xT, TENSOR_H), h);
   if (load<i32>(xT, TENSOR_W) != w) fail(BAD_SHAPE, 64, load<i32>(xT, TENSOR_W), w);
   const c = load<i32>(xT, TENSOR_C);
-  jobs.channels(64, job, c);
-  check.pointer(64, x, check.tensorBytes(xT, 1), 1);
+  jobs.channels(job, c);
+  check.pointer(x, check.tensorBytes(xT, 1), 1);
   const strings = <usize>load<u32>(job, JOB_STRINGS);
   const valid = <usize>load<u32>(job, JOB_VALID);
   const records = <usize>load<u32>(job, JOB_RECORDS);
   const planes = load<i32>(job, JOB_PLANES);
   const bytes = jobs.stringsBytes(job);
-  check.apart(64, strings, bytes, job, JOB_BYTES);
-  check.apart(64, strings, bytes, xT, TENSOR_BYTES);
-  check.apart(64, strings, bytes, x, check.tensorBytes(xT, 1));
-  check.apart(64, strings, bytes, valid, <u64>(mapWords(h, w) << 2));
-  check.apart(64, strings, bytes, records, <u64>(planes * RECORD_BYTES));
+  check.apart(strings, bytes, job, JOB_BYTES);
+  check.apart(strings, bytes, xT, TENSOR_BYTES);
+  check.apart(strings, bytes, x, check.tensorBytes(xT, 1));
+  check.apart(strings, bytes, valid, <u64>(mapWords(h, w) << 2));
+  check.apart(strings, bytes, records, <u64>(planes * RECORD_BYTES));
 
   const stringBytes = (<usize>stringWords(h, w)) << 2;
   for (let i = 0; i < planes; ++i) {

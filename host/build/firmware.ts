@@ -24,6 +24,8 @@ export interface BuildFirmwareOptions {
   bench?: boolean;
   /** The variant that paints its stack and tells, for a script of requests, how deep each entry point goes. */
   stack?: boolean;
+  /** Another main.c in place of the board's, for tests; its name tells the variants apart. */
+  main?: string;
   /** Largest number of values on a function's stack in wasm3; more costs RAM. */
   functionStackHeight?: number;
   onProgress?(message: string): void;
@@ -160,14 +162,17 @@ function sourcesIn(folder: string): string[] {
     .map((name) => join(folder, name));
 }
 
-/** The board's own files, with one of its main files: a variant has one of its own in place of main.c. */
-function boardSources(board: Board, variant: "bench" | "stack" | ""): string[] {
-  const main = variant === "" ? "main.c" : `main_${variant}.c`;
+/** The board's own files, with one of its main files (a variant has one of its own in place of main.c), or with `main`. */
+function boardSources(board: Board, variant: "bench" | "stack" | "", main?: string): string[] {
+  const own = variant === "" ? "main.c" : `main_${variant}.c`;
   const sources = sourcesIn(join(ROOT, "boards", board));
-  if (!sources.some((path) => basename(path) === main)) {
-    throw new FirmwareError(`${board} has no ${variant} variant: only boards with ${main} do`);
+  const rest = sources.filter((path) => !/^main(_\w+)?\.c$/.test(basename(path)));
+  if (main !== undefined) return [...rest, main];
+  const found = sources.find((path) => basename(path) === own);
+  if (found === undefined) {
+    throw new FirmwareError(`${board} has no ${variant} variant: only boards with ${own} do`);
   }
-  return sources.filter((path) => basename(path) === main || !/^main(_\w+)?\.c$/.test(basename(path)));
+  return [...rest, found];
 }
 
 /**
@@ -186,7 +191,9 @@ export async function buildFirmware(
   const sanitize =
     options.sanitize ??
     (process.env.OCTOMOTE_SANITIZE === "1" && file.toolchain === "host" && measuring === "");
-  const variant = [board, sanitize && "sanitize", measuring].filter(Boolean).join("-");
+  const variant = [board, sanitize && "sanitize", measuring, options.main && basename(options.main, ".c")]
+    .filter(Boolean)
+    .join("-");
   const out = join(ROOT, "dist/boards", variant);
 
   const runtime = join(ROOT, "boards/runtime");
@@ -205,13 +212,14 @@ export async function buildFirmware(
     `-DOM_VERSION="${version()}"`,
     ...(measuring === "" ? [] : ["-DOM_BENCH"]),
     `-I${runtime}`,
+    ...(options.main === undefined ? [] : [`-I${join(ROOT, "boards", board)}`]),
     "-isystem",
     wasm3.folder,
   ];
   const ours = [
     ...sourcesIn(runtime),
     ...sourcesIn(join(runtime, "intrinsics")),
-    ...boardSources(board, measuring),
+    ...boardSources(board, measuring, options.main),
   ];
   const jobs: CompileJob[] = [
     ...ours.map((source) => ({ source, flags: own })),

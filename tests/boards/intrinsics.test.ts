@@ -8,6 +8,7 @@ import type { DeviceLink } from "../../host/link/device-link.ts";
 import { RequestError } from "../../host/link/errors.ts";
 import { INTRINSIC_FAMILIES } from "../../host/protocol/intrinsics.ts";
 import { requires } from "../support/requirements.ts";
+import { type Left, runBatch } from "./support/batch.ts";
 import { type Call, callsOf, INTRINSICS, type IntrinsicName } from "./support/calls.ts";
 import { scratchFolder, startDevice, type TestBoard, type TestDevice, until } from "./support/device.ts";
 import { ABI, compileModule, sampleFile } from "./support/modules.ts";
@@ -15,6 +16,8 @@ import { ABI, compileModule, sampleFile } from "./support/modules.ts";
 /** Where the test's memory lies in the module's, and its length. */
 const BASE = 16384;
 const AREA = 4096;
+
+const SEED = Number(process.env["OCTOMOTE_TEST_SEED"] ?? 20261122);
 
 /** FNV-1a of the test's memory, as the forwarder computes it. */
 function hashOf(memory: Uint8Array): number {
@@ -162,7 +165,6 @@ function behaviour(board: TestBoard, cases: number): void {
   it.each(INTRINSICS.map(({ name }) => name))("%s", async (name: IntrinsicName) => {
     let completed = 0;
     let trapped = 0;
-    const seed = Number(process.env["OCTOMOTE_TEST_SEED"] ?? 20261122);
     await fc.assert(
       fc.asyncProperty(callsOf(name, BASE, AREA), async (call) => {
         const expected = twins.run(call);
@@ -170,7 +172,7 @@ function behaviour(board: TestBoard, cases: number): void {
         if (expected.trap) trapped++;
         else completed++;
       }),
-      { numRuns: cases, seed },
+      { numRuns: cases, seed: SEED },
     );
     // calls that are only refused, or never, would prove little
     expect(completed).toBeGreaterThan(cases / 4);
@@ -182,3 +184,31 @@ requires("gcc").describe("intrinsics on posix, under sanitizers", () => behaviou
 requires("arm-none-eabi-gcc", "qemu-system-arm").describe("intrinsics on a Cortex-M4", () =>
   behaviour("mps2-an386", 16),
 );
+
+/** What the batch firmware tells of a call that left this. */
+const leftOf = ({ trap, result, memory }: Outcome): Left =>
+  trap ? { trap } : { result: result ?? 0, hash: hashOf(memory as Uint8Array) };
+
+const BATCH = 2400;
+
+requires("arm-none-eabi-gcc", "qemu-system-arm").describe("intrinsics on a Cortex-M4, many at once", () => {
+  let twins: Twins;
+
+  beforeAll(async () => {
+    twins = await Twins.load();
+  });
+
+  it.each(INTRINSICS.map(({ name }) => name))("%s", async (name: IntrinsicName) => {
+    const calls = fc.sample(callsOf(name, BASE, AREA), { seed: SEED, numRuns: BATCH });
+    const expected = calls.map((call) => leftOf(twins.run(call)));
+    const left = await runBatch(calls);
+    const differs = left.findIndex((one, i) => JSON.stringify(one) !== JSON.stringify(expected[i]));
+    expect({ call: calls[differs], left: left[differs] }).toEqual({
+      call: calls[differs],
+      left: expected[differs],
+    });
+    const traps = expected.filter((one) => "trap" in one).length;
+    expect(traps).toBeGreaterThan(BATCH / 20);
+    expect(BATCH - traps).toBeGreaterThan(BATCH / 4);
+  });
+});

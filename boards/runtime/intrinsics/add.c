@@ -29,10 +29,11 @@ static Error checkAdd(const Linear *memory, uint32_t quantA, uint32_t a, uint32_
   checkPointer(&check, a, bytes, 1);
   checkPointer(&check, b, bytes, 1);
   checkPointer(&check, y, bytes, 1);
-  if (y != a) checkApart(&check, y, bytes, a, bytes);
-  if (y != b) checkApart(&check, y, bytes, b, bytes);
-  checkQuantApart(&check, y, bytes, quantA);
-  checkQuantApart(&check, y, bytes, quantB);
+  checkOutput(&check, y, bytes);
+  if (y != a) checkRead(&check, a, bytes);
+  if (y != b) checkRead(&check, b, bytes);
+  checkReadQuant(&check, quantA);
+  checkReadQuant(&check, quantB);
   return check.error;
 }
 
@@ -99,8 +100,9 @@ Error addGrad(const Linear *memory, uint32_t quant, uint32_t e, int32_t n, uint3
   checkRequantisation(&check, quant, 1, INT32_MIN, INT32_MAX);
   checkPointer(&check, e, (uint64_t)n, 1);
   checkPointer(&check, y, bytes, 4);
-  checkApart(&check, y, bytes, e, (uint64_t)n);
-  checkQuantApart(&check, y, bytes, quant);
+  checkOutput(&check, y, bytes);
+  checkRead(&check, e, (uint64_t)n);
+  checkReadQuant(&check, quant);
   if (check.error != OM_OK) return check.error;
 
   Quant q = quantRead(memory, quant);

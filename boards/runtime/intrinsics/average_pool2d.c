@@ -117,9 +117,10 @@ static Error checkForward(const Linear *memory, uint32_t conv, uint32_t quant, u
   uint64_t xBytes = tensorBytes(&check, xT, 1), yBytes = tensorBytes(&check, yT, quantised ? 1 : 4);
   checkPointer(&check, x, xBytes, 1);
   checkPointer(&check, y, yBytes, quantised ? 1 : 4);
-  checkApart(&check, y, yBytes, x, xBytes);
-  checkShapesApart(&check, y, yBytes, conv, xT, yT);
-  checkQuantApart(&check, y, yBytes, quant);
+  checkOutput(&check, y, yBytes);
+  checkRead(&check, x, xBytes);
+  checkReadShapes(&check, conv, xT, yT);
+  checkReadQuant(&check, quant);
   return check.error;
 }
 
@@ -190,8 +191,9 @@ static Error checkBackward(const Linear *memory, uint32_t conv, uint32_t eT, uin
   uint64_t eBytes = tensorBytes(&check, eT, 1), dxBytes = tensorBytes(&check, dxT, 4);
   checkPointer(&check, e, eBytes, 1);
   checkPointer(&check, dx, dxBytes, 4);
-  checkApart(&check, dx, dxBytes, e, eBytes);
-  checkShapesApart(&check, dx, dxBytes, conv, eT, dxT);
+  checkOutput(&check, dx, dxBytes);
+  checkRead(&check, e, eBytes);
+  checkReadShapes(&check, conv, eT, dxT);
   return check.error;
 }
 

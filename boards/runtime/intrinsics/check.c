@@ -154,19 +154,40 @@ void checkApart(Check *check, uint32_t a, uint64_t aBytes, uint32_t b, uint64_t 
   if (a < b + bBytes && b < a + aBytes) failWith(check, OM_OVERLAP, (int32_t)a, (int32_t)b);
 }
 
-void checkShapesApart(Check *check, uint32_t at, uint64_t bytes, uint32_t conv, uint32_t xT, uint32_t yT) {
-  checkApart(check, at, bytes, conv, CONV_BYTES);
-  checkApart(check, at, bytes, xT, TENSOR_BYTES);
-  checkApart(check, at, bytes, yT, TENSOR_BYTES);
+/** A read area that is not empty, against all outputs; none of those is empty either. */
+static inline void clear(Check *check, uint32_t at, uint32_t end) {
+  const Area *last = check->output + check->outputs;
+  for (const Area *output = check->output; output < last; output++) {
+    if (at < output->end && output->at < end) failWith(check, OM_OVERLAP, (int32_t)output->at, (int32_t)at);
+  }
 }
 
-void checkQuantApart(Check *check, uint32_t at, uint64_t bytes, uint32_t quant) {
-  checkApart(check, at, bytes, quant, QUANT_BYTES);
+void checkOutput(Check *check, uint32_t at, uint64_t bytes) {
+  if (bytes == 0) return;
+  Area area = areaOf(at, bytes);
+  clear(check, area.at, area.end);
+  check->output[check->outputs++] = area;
+}
+
+void checkRead(Check *check, uint32_t at, uint64_t bytes) {
+  if (bytes != 0) clear(check, at, at + (uint32_t)bytes);
+}
+
+void checkReadShapes(Check *check, uint32_t conv, uint32_t xT, uint32_t yT) {
+  clear(check, conv, conv + CONV_BYTES);
+  clear(check, xT, xT + TENSOR_BYTES);
+  clear(check, yT, yT + TENSOR_BYTES);
+}
+
+void checkReadQuant(Check *check, uint32_t quant) {
+  if (check->error != OM_OK) return;
+  clear(check, quant, quant + QUANT_BYTES);
   uint32_t multiplier = (uint32_t)field(check, quant + QUANT_MULTIPLIER);
   if (multiplier == 0) return;
-  uint64_t n = (uint64_t)field(check, quant + QUANT_CHANNELS) * 4;
-  checkApart(check, at, bytes, multiplier, n);
-  checkApart(check, at, bytes, (uint32_t)field(check, quant + QUANT_SHIFT), n);
+  uint32_t n = (uint32_t)field(check, quant + QUANT_CHANNELS) * 4;
+  uint32_t shift = (uint32_t)field(check, quant + QUANT_SHIFT);
+  clear(check, multiplier, multiplier + n);
+  clear(check, shift, shift + n);
 }
 
 uint64_t tensorBytes(const Check *check, uint32_t t, uint32_t elementBytes) {

@@ -45,16 +45,39 @@ enum { SCRATCH_BYTES = 12, SCRATCH_DATA = 4, SCRATCH_SIZE = 8 };
 /** Largest dimension of a tensor, and largest element count of a flat argument. */
 enum { MAX_DIM = 32767, MAX_COUNT = 1 << 30 };
 
-/** Who checks, where, and what was found. Once it has failed, further checks change nothing. */
+/**
+ * Bytes of linear memory, the end exclusive. Where overlap is looked for, all areas have been found to lie in memory, so an end
+ * fits into 32 bits.
+ */
+typedef struct Area {
+  uint32_t at, end;
+} Area;
+
+static inline Area areaOf(uint32_t at, uint64_t bytes) { return (Area){at, at + (uint32_t)bytes}; }
+
+/** Whether two areas share a byte. */
+static inline bool areasMeet(Area a, Area b) {
+  return a.at < a.end && b.at < b.end && a.at < b.end && b.at < a.end;
+}
+
+/** Who checks, where, what was found, and what the call writes. Once it has failed, further checks change nothing. */
 typedef struct Check {
   const Linear *memory;
   int32_t fn;
   Fault *fault;
   Error error;
+  int32_t outputs;
+  Area output[4];
 } Check;
 
 static inline Check checkStart(const Linear *memory, int32_t fn, Fault *fault) {
-  return (Check){memory, fn, fault, OM_OK};
+  Check check; // the list of outputs stays as it is: a small call is not to pay for clearing it
+  check.memory = memory;
+  check.fn = fn;
+  check.fault = fault;
+  check.error = OM_OK;
+  check.outputs = 0;
+  return check;
 }
 
 /** A struct of at least `bytes` bytes: in memory, aligned, and as large as it says. */
@@ -110,11 +133,17 @@ void checkPointer(Check *check, uint32_t at, uint64_t bytes, uint32_t align);
 /** Two areas share no byte. */
 void checkApart(Check *check, uint32_t a, uint64_t aBytes, uint32_t b, uint64_t bBytes);
 
-/** What is written shares no byte with the conv struct and two tensor structs, which a twin reads meanwhile. */
-void checkShapesApart(Check *check, uint32_t at, uint64_t bytes, uint32_t conv, uint32_t xT, uint32_t yT);
+/** What the call writes, four areas at most: each shares no byte with those before it. */
+void checkOutput(Check *check, uint32_t at, uint64_t bytes);
+
+/** What is read while the call writes its outputs shares no byte with them. */
+void checkRead(Check *check, uint32_t at, uint64_t bytes);
+
+/** The same of a conv struct and two tensor structs. */
+void checkReadShapes(Check *check, uint32_t conv, uint32_t xT, uint32_t yT);
 
 /** The same of a quant struct and, if it has a multiplier, its tables. */
-void checkQuantApart(Check *check, uint32_t at, uint64_t bytes, uint32_t quant);
+void checkReadQuant(Check *check, uint32_t quant);
 
 // Sizes; 0 once a check has failed, since the fields may be anything then.
 

@@ -69,13 +69,14 @@ static Error checkArguments(const Linear *memory, uint32_t scratch, uint32_t con
   checkPointer(&check, y, yBytes, quantised ? 1 : 4);
   uint32_t data = (uint32_t)checkedField(&check, scratch + SCRATCH_DATA);
   uint64_t bytes = (uint64_t)checkedField(&check, scratch + SCRATCH_SIZE);
-  checkApart(&check, y, yBytes, x, xBytes);
-  checkApart(&check, y, yBytes, w, wBytes);
-  checkApart(&check, y, yBytes, bias, biasBytes);
-  checkApart(&check, y, yBytes, data, bytes);
-  checkApart(&check, data, bytes, x, xBytes);
-  checkApart(&check, data, bytes, w, wBytes);
-  checkApart(&check, data, bytes, bias, biasBytes);
+  checkOutput(&check, y, yBytes);
+  checkOutput(&check, data, bytes);
+  checkRead(&check, x, xBytes);
+  checkRead(&check, w, wBytes);
+  checkRead(&check, bias, biasBytes);
+  checkRead(&check, scratch, SCRATCH_BYTES);
+  checkReadShapes(&check, conv, xT, yT);
+  checkReadQuant(&check, quant);
   return check.error;
 }
 

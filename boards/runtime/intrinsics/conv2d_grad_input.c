@@ -149,11 +149,12 @@ static Error checkArguments(const Linear *memory, uint32_t scratch, uint32_t con
   checkPointer(&check, dx, dxBytes, 4);
   uint32_t data = (uint32_t)checkedField(&check, scratch + SCRATCH_DATA);
   uint64_t bytes = (uint64_t)checkedField(&check, scratch + SCRATCH_SIZE);
-  checkApart(&check, dx, dxBytes, e, eBytes);
-  checkApart(&check, dx, dxBytes, w, wBytes);
-  checkApart(&check, dx, dxBytes, data, bytes);
-  checkApart(&check, data, bytes, e, eBytes);
-  checkApart(&check, data, bytes, w, wBytes);
+  checkOutput(&check, dx, dxBytes);
+  checkOutput(&check, data, bytes);
+  checkRead(&check, e, eBytes);
+  checkRead(&check, w, wBytes);
+  checkRead(&check, scratch, SCRATCH_BYTES);
+  checkReadShapes(&check, conv, eT, dxT);
   return check.error;
 }
 

@@ -110,15 +110,14 @@ Error gradWeightCheck(const Linear *memory, const WeightGradient *g, Fault *faul
   checkPointer(&check, g->db, dbBytes, 4);
   uint32_t data = (uint32_t)checkedField(&check, scratch + SCRATCH_DATA);
   uint64_t bytes = (uint64_t)checkedField(&check, scratch + SCRATCH_SIZE);
-  checkApart(&check, g->dw, dwBytes, g->x, xBytes);
-  checkApart(&check, g->dw, dwBytes, g->e, eBytes);
-  checkApart(&check, g->dw, dwBytes, g->db, dbBytes);
-  checkApart(&check, g->dw, dwBytes, data, bytes);
-  checkApart(&check, g->db, dbBytes, g->x, xBytes);
-  checkApart(&check, g->db, dbBytes, g->e, eBytes);
-  checkApart(&check, g->db, dbBytes, data, bytes);
-  checkApart(&check, data, bytes, g->x, xBytes);
-  checkApart(&check, data, bytes, g->e, eBytes);
+  checkOutput(&check, g->dw, dwBytes);
+  checkOutput(&check, g->db, dbBytes);
+  checkOutput(&check, data, bytes);
+  checkRead(&check, g->x, xBytes);
+  checkRead(&check, g->e, eBytes);
+  checkRead(&check, scratch, SCRATCH_BYTES);
+  checkReadShapes(&check, conv, xT, eT);
+  checkRead(&check, quant, QUANT_BYTES); // only its zero point is used, so it may have no tables
   return check.error;
 }
 

@@ -12,13 +12,11 @@ typedef struct Learning {
   uint32_t weightQuant, w16, w8, biasQuant, bias;
 } Learning;
 
-/** Bytes of linear memory. */
-typedef struct Area {
-  uint32_t at;
-  uint64_t bytes;
-} Area;
-
-static bool meet(Area a, Area b) { return a.at < b.at + b.bytes && b.at < a.at + a.bytes; }
+/** A quant struct's table: of a layer's updates, one int32. */
+static Area tableOf(const Linear *memory, uint32_t quant, uint32_t field) {
+  if (quant == 0) return (Area){0, 0};
+  return areaOf((uint32_t)loadI32(memory, quant + field), 4);
+}
 
 /**
  * Whether something is written over something that is read, or written too. Parts don't look for all of that, and would see
@@ -29,27 +27,29 @@ static bool tangled(const Linear *memory, const Learning *l) {
   uint64_t weights = l->weightQuant != 0 ? (uint64_t)l->channels * (uint64_t)l->fanIn : 0;
   uint64_t biases = l->biasQuant != 0 ? (uint64_t)l->channels : 0;
   Check check = checkStart(memory, FN_CONV2D_LEARN, NULL);
-  Area written[] = {{g->dw, (uint64_t)(g->c1 - g->c0) * ((uint64_t)l->fanIn + 1) * 4},
-                    {l->bias, biases * 4},
-                    {l->w16, weights * 2},
-                    {l->w8, weights}};
-  Area read[] = {{g->x, tensorBytes(&check, g->xT, 1)},
-                 {g->e, tensorBytes(&check, g->eT, 1)},
-                 {(uint32_t)loadI32(memory, g->scratch + SCRATCH_DATA),
-                  (uint64_t)loadI32(memory, g->scratch + SCRATCH_SIZE)},
-                 {g->scratch, SCRATCH_BYTES},
-                 {g->conv, CONV_BYTES},
-                 {g->quant, QUANT_BYTES},
-                 {g->xT, TENSOR_BYTES},
-                 {g->eT, TENSOR_BYTES},
-                 {l->weightQuant, QUANT_BYTES},
-                 {l->biasQuant, QUANT_BYTES}};
+  Area written[] = {areaOf(g->dw, (uint64_t)(g->c1 - g->c0) * ((uint64_t)l->fanIn + 1) * 4),
+                    areaOf(l->bias, biases * 4), areaOf(l->w16, weights * 2), areaOf(l->w8, weights),
+                    areaOf((uint32_t)loadI32(memory, g->scratch + SCRATCH_DATA),
+                           (uint64_t)loadI32(memory, g->scratch + SCRATCH_SIZE))};
+  Area read[] = {areaOf(g->x, tensorBytes(&check, g->xT, 1)),
+                 areaOf(g->e, tensorBytes(&check, g->eT, 1)),
+                 areaOf(g->scratch, SCRATCH_BYTES),
+                 areaOf(g->conv, CONV_BYTES),
+                 areaOf(g->quant, QUANT_BYTES),
+                 areaOf(g->xT, TENSOR_BYTES),
+                 areaOf(g->eT, TENSOR_BYTES),
+                 areaOf(l->weightQuant, l->weightQuant != 0 ? QUANT_BYTES : 0),
+                 areaOf(l->biasQuant, l->biasQuant != 0 ? QUANT_BYTES : 0),
+                 tableOf(memory, l->weightQuant, QUANT_MULTIPLIER),
+                 tableOf(memory, l->weightQuant, QUANT_SHIFT),
+                 tableOf(memory, l->biasQuant, QUANT_MULTIPLIER),
+                 tableOf(memory, l->biasQuant, QUANT_SHIFT)};
   for (size_t i = 0; i < sizeof written / sizeof written[0]; i++) {
     for (size_t k = 0; k < sizeof read / sizeof read[0]; k++) {
-      if (written[i].bytes != 0 && meet(written[i], read[k])) return true;
+      if (areasMeet(written[i], read[k])) return true;
     }
     for (size_t k = 0; k < i; k++) {
-      if (written[i].bytes != 0 && meet(written[i], written[k])) return true;
+      if (areasMeet(written[i], written[k])) return true;
     }
   }
   return false;

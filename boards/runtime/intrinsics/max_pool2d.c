@@ -19,7 +19,9 @@ Error maxPool2d(const Linear *memory, uint32_t conv, uint32_t xT, uint32_t x, ui
   uint64_t xBytes = tensorBytes(&check, xT, 1), yBytes = tensorBytes(&check, yT, 1);
   checkPointer(&check, x, xBytes, 1);
   checkPointer(&check, y, yBytes, 1);
-  checkApart(&check, y, yBytes, x, xBytes);
+  checkOutput(&check, y, yBytes);
+  checkRead(&check, x, xBytes);
+  checkReadShapes(&check, conv, xT, yT);
   if (check.error != OM_OK) return check.error;
 
   Window v = windowRead(memory, conv, xT);
@@ -76,8 +78,11 @@ static Error checkGrad(const Linear *memory, uint32_t conv, uint32_t xT, uint32_
   checkPointer(&check, x, xBytes, 1);
   checkPointer(&check, e, eBytes, 1);
   checkPointer(&check, dx, dxBytes, 1);
-  checkApart(&check, dx, dxBytes, x, xBytes);
-  checkApart(&check, dx, dxBytes, e, eBytes);
+  checkOutput(&check, dx, dxBytes);
+  checkRead(&check, x, xBytes);
+  checkRead(&check, e, eBytes);
+  checkReadShapes(&check, conv, xT, eT);
+  checkRead(&check, dxT, TENSOR_BYTES);
   return check.error;
 }
 

@@ -120,24 +120,28 @@ static Error checkArguments(const Linear *memory, uint32_t window, int32_t tau, 
   checkPointer(&check, fresh, freshBytes, 1);
   checkPointer(&check, cache, bytes, 1);
   checkPointer(&check, changed, changedBytes, 4);
-  checkApart(&check, cache, bytes, fresh, freshBytes);
-  checkApart(&check, changed, changedBytes, fresh, freshBytes);
-  checkApart(&check, changed, changedBytes, cache, bytes);
+  uint32_t pending = 0, todo = 0;
+  uint64_t pendingBytes = 0, todoBytes = 0;
+  if (spread != 0) {
+    pending = (uint32_t)checkedField(&check, spread + SPREAD_PENDING);
+    todo = (uint32_t)checkedField(&check, spread + SPREAD_TODO);
+    pendingBytes =
+        (uint64_t)checkedField(&check, next + TENSOR_H) * (uint64_t)checkedField(&check, next + TENSOR_W);
+    todoBytes = mapBytes(&check, next);
+    checkPointer(&check, pending, pendingBytes, 1);
+    checkPointer(&check, todo, todoBytes, 4);
+  }
+  checkOutput(&check, cache, bytes);
+  checkOutput(&check, changed, changedBytes);
+  checkOutput(&check, pending, pendingBytes);
+  checkOutput(&check, todo, todoBytes);
+  checkRead(&check, fresh, freshBytes);
+  checkRead(&check, window, WINDOW_BYTES);
+  checkRead(&check, yT, TENSOR_BYTES);
   if (spread == 0) return check.error;
-  uint32_t pending = (uint32_t)checkedField(&check, spread + SPREAD_PENDING);
-  uint32_t todo = (uint32_t)checkedField(&check, spread + SPREAD_TODO);
-  uint64_t pendingBytes =
-      (uint64_t)checkedField(&check, next + TENSOR_H) * (uint64_t)checkedField(&check, next + TENSOR_W);
-  uint64_t todoBytes = mapBytes(&check, next);
-  checkPointer(&check, pending, pendingBytes, 1);
-  checkPointer(&check, todo, todoBytes, 4);
-  checkApart(&check, pending, pendingBytes, fresh, freshBytes);
-  checkApart(&check, pending, pendingBytes, cache, bytes);
-  checkApart(&check, pending, pendingBytes, changed, changedBytes);
-  checkApart(&check, todo, todoBytes, fresh, freshBytes);
-  checkApart(&check, todo, todoBytes, cache, bytes);
-  checkApart(&check, todo, todoBytes, changed, changedBytes);
-  checkApart(&check, todo, todoBytes, pending, pendingBytes);
+  checkRead(&check, spread, SPREAD_BYTES);
+  checkRead(&check, conv, CONV_BYTES);
+  checkRead(&check, next, TENSOR_BYTES);
   return check.error;
 }
 

@@ -63,8 +63,10 @@ Error patchStats(const Linear *memory, uint32_t xT, uint32_t x, uint32_t referen
   checkPointer(&check, x, bytes, 1);
   checkPointer(&check, reference, bytes, 1);
   checkPointer(&check, stats, statsBytes, 4);
-  checkApart(&check, stats, statsBytes, x, bytes);
-  checkApart(&check, stats, statsBytes, reference, bytes);
+  checkOutput(&check, stats, statsBytes);
+  checkRead(&check, x, bytes);
+  checkRead(&check, reference, bytes);
+  checkRead(&check, xT, TENSOR_BYTES);
   if (check.error != OM_OK) return check.error;
 
   size_t pitch = (size_t)loadI32(memory, xT + TENSOR_PITCH);

@@ -13,7 +13,9 @@ Error requantize(const Linear *memory, uint32_t quant, uint32_t x, int32_t n, ui
   checkRequantisation(&check, quant, 1, -128, 127);
   checkPointer(&check, x, (uint64_t)n * 4, 4);
   checkPointer(&check, y, (uint64_t)n, 1);
-  checkApart(&check, y, (uint64_t)n, x, (uint64_t)n * 4);
+  checkOutput(&check, y, (uint64_t)n);
+  checkRead(&check, x, (uint64_t)n * 4);
+  checkReadQuant(&check, quant);
   if (check.error != OM_OK) return check.error;
 
   Quant q = quantRead(memory, quant);

@@ -16,7 +16,9 @@ static Error checkArguments(const Linear *memory, int32_t fn, uint32_t quant, ui
   checkRequantisation(&check, quant, 1, -BIAS_MAX, BIAS_MAX);
   checkPointer(&check, x, (uint64_t)n * 4, 4);
   checkPointer(&check, y, count * 4, 4);
-  checkApart(&check, y, count * 4, x, (uint64_t)n * 4);
+  checkOutput(&check, y, count * 4);
+  checkRead(&check, x, (uint64_t)n * 4);
+  checkReadQuant(&check, quant);
   return check.error;
 }
 

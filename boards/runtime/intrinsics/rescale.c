@@ -22,10 +22,11 @@ static Error checkArguments(const Linear *memory, uint32_t quant, uint32_t xT, u
   checkPointer(&check, y, yBytes, 1);
   bool same =
       channels == all && checkedField(&check, xT + TENSOR_PITCH) == checkedField(&check, yT + TENSOR_PITCH);
-  if (y != x || !same) checkApart(&check, y, yBytes, x, xBytes);
-  checkQuantApart(&check, y, yBytes, quant);
-  checkApart(&check, y, yBytes, xT, TENSOR_BYTES);
-  checkApart(&check, y, yBytes, yT, TENSOR_BYTES);
+  checkOutput(&check, y, yBytes);
+  if (y != x || !same) checkRead(&check, x, xBytes);
+  checkReadQuant(&check, quant);
+  checkRead(&check, xT, TENSOR_BYTES);
+  checkRead(&check, yT, TENSOR_BYTES);
   return check.error;
 }
 

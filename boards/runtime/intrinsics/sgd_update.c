@@ -70,9 +70,10 @@ Error updateCheck(const Linear *memory, uint32_t quant, uint32_t dw, int32_t n, 
   checkPointer(&check, dw, dwBytes, 4);
   checkPointer(&check, w16, count * 2, 2);
   checkPointer(&check, w8, count, 1);
-  checkApart(&check, w16, count * 2, dw, dwBytes);
-  checkApart(&check, w16, count * 2, w8, count);
-  checkApart(&check, w8, count, dw, dwBytes);
+  checkOutput(&check, w16, count * 2);
+  checkOutput(&check, w8, count);
+  checkRead(&check, dw, dwBytes);
+  checkReadQuant(&check, quant);
   return check.error;
 }
 

@@ -57,7 +57,9 @@ Error softmaxCrossEntropy(const Linear *memory, uint32_t quant, uint32_t logits,
   checkRequantisation(&check, quant, 1, INT32_MIN, INT32_MAX);
   checkPointer(&check, logits, bytes, 4);
   checkPointer(&check, errors, bytes, 4);
-  checkApart(&check, errors, bytes, logits, bytes);
+  checkOutput(&check, errors, bytes);
+  checkRead(&check, logits, bytes);
+  checkReadQuant(&check, quant);
   if (check.error != OM_OK) return check.error;
 
   Quant q = quantRead(memory, quant);
