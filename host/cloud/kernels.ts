@@ -36,6 +36,14 @@ export interface CloudKernels {
   ): void;
 }
 
+/** The kernels, and the memory that they work in. */
+export interface Workspace {
+  kernels: CloudKernels;
+  memory: ArrayBuffer;
+  /** All of it, as floats. */
+  floats: Float32Array;
+}
+
 const PAGE = 65_536;
 /** SIMD loads and stores like it; the kernels ask for it. */
 const ALIGNMENT = 16;
@@ -56,12 +64,10 @@ export class Room {
   }
 }
 
-export async function loadKernels(
-  wasm: BufferSource,
-  room: Room,
-): Promise<{ kernels: CloudKernels; memory: ArrayBuffer }> {
+export async function loadKernels(wasm: BufferSource, room: Room): Promise<Workspace> {
   const pages = Math.ceil(room.bytes / PAGE);
   const memory = new WebAssembly.Memory({ initial: pages, maximum: pages });
   const { exports } = await instantiate(wasm as Uint8Array, { env: { memory } });
-  return { kernels: exports as unknown as CloudKernels, memory: memory.buffer };
+  const { buffer } = memory;
+  return { kernels: exports as unknown as CloudKernels, memory: buffer, floats: new Float32Array(buffer) };
 }

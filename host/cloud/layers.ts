@@ -1,14 +1,22 @@
 // The layers of a network in the cloud: what a user names, and where each lies in memory. A dense layer is a convolution
 // whose window is the whole input; behind all but the last layer with weights stands a rectifier.
 
-import type { CloudKernels, Room } from "./kernels.ts";
+import type { Room, Workspace } from "./kernels.ts";
 
 export type Shape = readonly [h: number, w: number, c: number];
 
 export type LayerSpec =
   | { kind: "conv2d"; filters: number; kernel: number; stride?: number; padding?: number }
   | { kind: "dense"; units: number }
-  | { kind: "maxPool" };
+  | { kind: "maxPool" }
+  | ({ kind: "quantiser" } & Quantiser);
+
+/** A step that has no derivative, as a codec has none. Arrays hold `count` samples, NHWC. */
+export interface Quantiser {
+  forward(x: Float32Array, y: Float32Array, count: number): void;
+  /** Turns the error of y, in place, into what is taken for that of x: the straight-through estimator. */
+  backward(x: Float32Array, error: Float32Array, count: number): void;
+}
 
 export const elements = ([h, w, c]: Shape): number => h * w * c;
 
@@ -33,9 +41,9 @@ export interface Layer {
   /** Weights [fan-in × channels] and biases; none in a pooling layer. */
   readonly learned: readonly Learned[];
   readonly fanIn: number;
-  forward(kernels: CloudKernels, count: number, x: number): void;
+  forward(space: Workspace, count: number, x: number): void;
   /** `dx` 0: nothing before this layer learns. */
-  backward(kernels: CloudKernels, count: number, x: number, dx: number): void;
+  backward(space: Workspace, count: number, x: number, dx: number): void;
 }
 
 /**
@@ -59,7 +67,11 @@ export function layOut(
   return specs.map((spec, i) => {
     const last = i === specs.length - 1;
     const layer =
-      spec.kind === "maxPool" ? pool(shape, batch, room) : weighted(windowOf(spec, shape), batch, room, last);
+      spec.kind === "maxPool"
+        ? pool(shape, batch, room)
+        : spec.kind === "quantiser"
+          ? quantiser(spec, shape, batch, room)
+          : weighted(windowOf(spec, shape), batch, room, last);
     if (layer.output.some((n) => n < 1))
       throw new RangeError(`layer ${i} (${spec.kind}) leaves nothing of an input of ${shape.join("×")}`);
     shape = layer.output;
@@ -76,7 +88,7 @@ interface Window {
   padding: number;
 }
 
-function windowOf(spec: Exclude<LayerSpec, { kind: "maxPool" }>, input: Shape): Window {
+function windowOf(spec: Extract<LayerSpec, { kind: "conv2d" | "dense" }>, input: Shape): Window {
   if (spec.kind === "dense") {
     return { input: [1, 1, elements(input)], filters: spec.units, kernel: 1, stride: 1, padding: 0 };
   }
@@ -111,13 +123,13 @@ function weighted(window: Window, batch: number, room: Room, last: boolean): Lay
     error,
     learned: [weights, bias],
     fanIn,
-    forward(kernels, count, x) {
+    forward({ kernels }, count, x) {
       if (!flat) kernels.gather(count, ...geometry, x, patches);
       const rows = count * pixels;
       kernels.gemm(rows, n, fanIn, flat ? x : patches, 4 * fanIn, 4, weights.values, y, 0);
       kernels.addBias(rows, n, bias.values, y, last ? 0 : 1);
     },
-    backward(kernels, count, x, dx) {
+    backward({ kernels }, count, x, dx) {
       const rows = count * pixels;
       if (!last) kernels.rectifyGrad(rows * n, y, error);
       kernels.sumRows(rows, n, error, bias.gradient);
@@ -142,9 +154,31 @@ function pool(input: Shape, batch: number, room: Room): Layer {
     error,
     learned: [],
     fanIn: 0,
-    forward: (kernels, count, x) => kernels.maxPool(count, h, w, c, x, y),
-    backward(kernels, count, x, dx) {
+    forward: ({ kernels }, count, x) => kernels.maxPool(count, h, w, c, x, y),
+    backward({ kernels }, count, x, dx) {
       if (dx !== 0) kernels.maxPoolGrad(count, h, w, c, x, y, error, dx);
+    },
+  };
+}
+
+function quantiser(it: Quantiser, input: Shape, batch: number, room: Room): Layer {
+  const size = elements(input);
+  const y = room.floats(batch * size);
+  const error = room.floats(batch * size);
+  const part = (floats: Float32Array, at: number, count: number): Float32Array =>
+    floats.subarray(at / 4, at / 4 + count * size);
+  return {
+    output: input,
+    y,
+    error,
+    learned: [],
+    fanIn: 0,
+    forward: ({ floats }, count, x) => it.forward(part(floats, x, count), part(floats, y, count), count),
+    backward({ floats }, count, x, dx) {
+      if (dx === 0) return;
+      const out = part(floats, error, count);
+      it.backward(part(floats, x, count), out, count);
+      part(floats, dx, count).set(out);
     },
   };
 }

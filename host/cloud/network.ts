@@ -2,7 +2,7 @@
 // cross-entropy and Adam. Every sum has a fixed order, so the same seed and batches give the same weights on every machine.
 
 import { Random } from "../data/random.ts";
-import { type CloudKernels, loadKernels, Room } from "./kernels.ts";
+import { loadKernels, Room, type Workspace } from "./kernels.ts";
 import { elements, type Layer, type LayerSpec, type Learned, layOut, type Shape } from "./layers.ts";
 
 export interface NetworkOptions {
@@ -43,8 +43,7 @@ export class Network {
   readonly batch: number;
   /** Batches that were learned from. */
   steps = 0;
-  readonly #kernels: CloudKernels;
-  readonly #floats: Float32Array;
+  readonly #space: Workspace;
   readonly #layers: readonly Layer[];
   readonly #learned: readonly Learned[];
   readonly #x: number;
@@ -57,8 +56,7 @@ export class Network {
     layers: readonly Layer[],
     x: number,
     dx: number,
-    kernels: CloudKernels,
-    memory: ArrayBuffer,
+    space: Workspace,
   ) {
     const last = options.layers.at(-1) as Extract<LayerSpec, { kind: "dense" }>;
     this.classes = last.units;
@@ -68,8 +66,7 @@ export class Network {
     this.#x = x;
     this.#dx = dx;
     this.#size = elements(options.input);
-    this.#kernels = kernels;
-    this.#floats = new Float32Array(memory);
+    this.#space = space;
     this.#structure = digestOf(options);
     const random = new Random(options.seed ?? 1, 0x0c10);
     for (const { learned, fanIn } of layers) {
@@ -89,8 +86,7 @@ export class Network {
     const x = room.floats(batch * elements(input));
     const dx = wantInputGradient ? room.floats(batch * elements(input)) : 0;
     const planned = layOut(input, layers, batch, room, wantInputGradient);
-    const { kernels, memory } = await loadKernels(wasm, room);
-    return new Network(options, planned, x, dx, kernels, memory);
+    return new Network(options, planned, x, dx, await loadKernels(wasm, room));
   }
 
   /** Sample i of the batch, to be filled before `classify` or `learn`. */
@@ -113,9 +109,16 @@ export class Network {
   forward(count: number): void {
     let x = this.#x;
     for (const layer of this.#layers) {
-      layer.forward(this.#kernels, count, x);
+      layer.forward(this.#space, count, x);
       x = layer.y;
     }
+  }
+
+  /** Output of layer i for the first `count` samples, after `forward`. */
+  activations(i: number, count: number): Float32Array {
+    const layer = this.#layers[i];
+    if (!layer) throw new RangeError(`the network has ${this.#layers.length} layers`);
+    return this.#view(layer.y, count * elements(layer.output));
   }
 
   /** Class of each of the first `count` samples; the first of equals. */
@@ -132,7 +135,7 @@ export class Network {
     for (let i = this.#layers.length - 1; i >= 0; i--) {
       const before = this.#layers[i - 1];
       const x = before?.y ?? this.#x;
-      (this.#layers[i] as Layer).backward(this.#kernels, count, x, before?.error ?? this.#dx);
+      (this.#layers[i] as Layer).backward(this.#space, count, x, before?.error ?? this.#dx);
     }
     return result;
   }
@@ -146,7 +149,7 @@ export class Network {
     const step = (rate * second) / (1 - BETA1 ** this.steps);
     for (const { values, gradient, first, second: variance, count } of this.#learned) {
       // Adam is blind to the scale of gradients, but for epsilon: it takes the sum's instead of the mean's.
-      this.#kernels.adam(
+      this.#space.kernels.adam(
         count,
         values,
         gradient,
@@ -222,7 +225,7 @@ export class Network {
   }
 
   #view(at: number, count: number): Float32Array {
-    return this.#floats.subarray(at / 4, at / 4 + count);
+    return this.#space.floats.subarray(at / 4, at / 4 + count);
   }
 
   #crossEntropy(labels: ArrayLike<number>): BatchResult {

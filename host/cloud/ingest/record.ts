@@ -1,0 +1,20 @@
+// A record of the journal: what a device published, or a codebook (device: empty text).
+
+import { decodeMap, encodeMap, Fields } from "../../protocol/cbor.ts";
+
+export interface JournalRecord {
+  readonly device: string;
+  readonly payload: Uint8Array;
+}
+
+export const encodeRecord = ({ device, payload }: JournalRecord): Uint8Array =>
+  encodeMap([
+    [0, device],
+    [1, payload],
+  ]);
+
+/** @throws MessageError when it is no record */
+export function decodeRecord(bytes: Uint8Array): JournalRecord {
+  const fields = new Fields(decodeMap(bytes, "record"), "record");
+  return { device: fields.text(0), payload: fields.bytes(1) };
+}

@@ -1,0 +1,369 @@
+// Collaborative learning, the host's part: takes what devices send, keeps it, learns the cloud half from it, and answers — with
+// codebooks, nacks and, when devices learn too, gradients. It knows no broker: whoever wires it hands on what it says.
+
+import { join } from "node:path";
+import { SELF_CUTS } from "../protocol/labelled.ts";
+import { type FrameHeader, NackReason, type OpenCodebook } from "../sgq/types.ts";
+import { Calibration } from "./calibration.ts";
+import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { chooseCodebook, type Target, UNIT } from "./codebook/choose.ts";
+import type { CodebookTools, Shape } from "./codebook/train.ts";
+import { encodeGradientOf } from "./gradient.ts";
+import { type Decoded, decodePublication } from "./ingest/decode.ts";
+import { decodeDecoded } from "./ingest/decoded-message.ts";
+import { DeviceStream, type Sample } from "./ingest/device-stream.ts";
+import { Journal } from "./ingest/journal.ts";
+import { decodeRecord, encodeRecord } from "./ingest/record.ts";
+import { SampleStore } from "./ingest/sample-store.ts";
+import { CodebookShelf } from "./ingest/shelf.ts";
+import type { LayerSpec } from "./layers.ts";
+import { type CloudMetrics, Meter } from "./metrics.ts";
+import { Network } from "./network.ts";
+
+export interface TrainerOptions {
+  readonly tools: CodebookTools;
+  /** cloud.wasm. */
+  readonly kernels: BufferSource;
+  /** Shape of the features. */
+  readonly shape: Shape;
+  /** The cloud half. */
+  readonly layers: readonly LayerSpec[];
+  /** Frozen: devices only send. Joint: every training sample is answered with a gradient. */
+  readonly mode: "frozen" | "joint";
+  /** What a codebook is chosen for: 0.5 points. */
+  readonly target?: Target;
+  /** Folder of journal and checkpoint; without it nothing outlives this process. */
+  readonly folder?: string;
+  /** Samples that are kept to learn from: 20,000. */
+  readonly capacity?: number;
+  /** Times that a sample is learned from, about: 20. */
+  readonly passes?: number;
+  /** Step size of Adam: 0.001. */
+  readonly rate?: number;
+  /** Self-contained samples to make a codebook of: 512. */
+  readonly calibration?: number;
+  readonly seed?: number;
+  /** Sends a frame to a device. */
+  toDevice?(device: string, frame: Uint8Array): void;
+  /** Publishes a codebook for all devices. */
+  publishCodebook?(bytes: Uint8Array): void;
+  /** Hears what is worth a line of a log. */
+  tell?(level: "info" | "warning", message: string): void;
+}
+
+/** Model number in frames and codebooks: one trainer serves one model. */
+export const MODEL = 1;
+/** Nacks of one kind to one device: at most one in so many milliseconds. */
+const NACK_EVERY_MS = 1000;
+/** A device of assembly/sgq/split.ts takes no others. */
+const GRADIENT_BITS = 4;
+/** Bytes of probabilities that a device has room for; less where it learns too (assembly/apps/split.ts). */
+const TABLE_BYTES = { frozen: 8192, joint: 4096 };
+/** What is told of accuracy is at most so old, and of so many of the newest held-out samples. */
+const ACCURACY_MS = 2000;
+const EVALUATED = 512;
+export class CloudTrainer {
+  readonly #options: TrainerOptions;
+  readonly #network: Network;
+  readonly #store: SampleStore;
+  readonly #shelf: CodebookShelf;
+  readonly #journal: Journal | undefined;
+  readonly #streams = new Map<string, DeviceStream>();
+  readonly #meter = new Meter();
+  readonly #nacked = new Map<string, number>();
+  readonly #calibration: Calibration;
+  /** Samples that were learned from, counted each time. */
+  #learned = 0;
+  #replaying = false;
+  #accuracy: { time: number; of: number; value?: number | undefined } = { time: 0, of: -1 };
+
+  private constructor(options: TrainerOptions, network: Network) {
+    this.#options = options;
+    this.#network = network;
+    const { capacity = 20_000, seed = 1, folder } = options;
+    this.#store = new SampleStore(capacity, seed);
+    this.#shelf = new CodebookShelf(options.tools.codec);
+    this.#calibration = new Calibration({
+      samples: options.calibration ?? 512,
+      make: (samples) => this.#makeCodebook(samples),
+      drifted: (text) => {
+        this.#tell("info", `${text}: asking for features to make a new codebook of`);
+        for (const device of this.#streams.keys()) this.#nack(device, NackReason.codebook, 0);
+      },
+      failed: (text) => this.#tell("warning", `no codebook: ${text}`),
+    });
+    if (folder === undefined) return;
+    const checkpoint = readCheckpoint(folder);
+    if (checkpoint) {
+      network.restore(checkpoint.network);
+      this.#learned = checkpoint.learned;
+      this.#meter.restore(checkpoint.meter);
+    }
+    // what the checkpoint has counted is not counted again
+    let counted = checkpoint?.records ?? 0;
+    this.#replaying = true;
+    this.#journal = new Journal(join(folder, "samples.journal"), (record) =>
+      this.#replay(record, counted-- > 0),
+    );
+    this.#replaying = false;
+  }
+
+  /** Goes on where an earlier one in the same folder stopped. @throws NetworkStateError when that had another cloud half */
+  static async create(options: TrainerOptions): Promise<CloudTrainer> {
+    const { kernels, shape, layers, mode, seed } = options;
+    const wantInputGradient = mode === "joint";
+    const network = await Network.create(kernels, { input: shape, layers, seed, wantInputGradient });
+    return new CloudTrainer(options, network);
+  }
+
+  /** The newest codebook. */
+  get codebook(): OpenCodebook | undefined {
+    return this.#shelf.latest;
+  }
+
+  get network(): Network {
+    return this.#network;
+  }
+
+  /**
+   * Takes a publication of a device. When this returns, it is kept: whoever sent it may forget it. What is wrong with it is answered and
+   * counted, and no error.
+   */
+  take(device: string, payload: Uint8Array): void {
+    const stream = this.#streamOf(device);
+    const { codec } = this.#options.tools;
+    this.#handle(stream, payload, decodePublication(codec, this.#shelf, payload, stream.reference));
+  }
+
+  /** Takes what a worker has decoded (decoded-message.ts). */
+  takeDecoded(message: Uint8Array): void {
+    const { device, payload, decoded } = decodeDecoded(this.#options.tools.codec, message);
+    if (decoded === undefined) this.take(device, payload);
+    else {
+      this.#meter.add("decodedByWorkers");
+      this.#handle(this.#streamOf(device), payload, decoded);
+    }
+  }
+
+  /** Takes a codebook that was published before, by this trainer or another. @throws SgqError when it is none */
+  takeCodebook(bytes: Uint8Array): void {
+    // the broker gives back what this trainer has published
+    if (this.codebook && Buffer.compare(this.codebook.bytes, bytes) === 0) return;
+    const open = this.#options.tools.codec.open(bytes);
+    const { shape } = this.#options;
+    if (open.book.shape.join() !== shape.join()) {
+      const of = open.book.shape.join("×");
+      this.#tell(
+        "warning",
+        `a codebook for features of ${of}, but this trainer's are ${shape.join("×")}: left alone`,
+      );
+      return;
+    }
+    this.#shelf.keep(open);
+    this.#calibration.use(open.book.version);
+  }
+
+  /** One batch, if there is something to learn from; false when all has been learned often enough. */
+  learn(): boolean {
+    const { mode, passes = 20, rate = 0.001 } = this.#options;
+    if (mode === "joint" || this.#store.training === 0) return false;
+    if (this.#learned >= passes * this.#meter.training) return false;
+    const batch = this.#store.batch(this.#network.steps, this.#network.batch);
+    this.#fill(batch);
+    const labels = batch.map((sample) => sample.label);
+    this.#meter.learned(this.#network.learn(labels, rate).loss);
+    this.#learned += batch.length;
+    return true;
+  }
+
+  /** Nothing more is waited for: late samples are given up. */
+  flush(): void {
+    for (const stream of this.#streams.values()) for (const sample of stream.flush()) this.#add(sample);
+  }
+
+  /** Resolves when a codebook that is being made is done. */
+  async settled(): Promise<void> {
+    await this.#calibration.settled();
+  }
+
+  /** Share of held-out samples (of the newest so many) that the cloud half tells right; undefined without any. */
+  accuracy(): number | undefined {
+    const heldOut = this.#store.heldOut(EVALUATED);
+    if (heldOut.length === 0) return undefined;
+    let right = 0;
+    for (let from = 0; from < heldOut.length; from += this.#network.batch) {
+      const batch = heldOut.slice(from, from + this.#network.batch);
+      this.#fill(batch);
+      this.#network.classify(batch.length).forEach((seen, i) => {
+        if (seen === batch[i]?.label) right++;
+      });
+    }
+    return right / heldOut.length;
+  }
+
+  #lately(): number | undefined {
+    const now = Date.now();
+    const { steps } = this.#network;
+    const { time, of } = this.#accuracy;
+    if (now - time >= ACCURACY_MS && (of !== steps || this.#accuracy.value === undefined))
+      this.#accuracy = { time: now, of: steps, value: this.accuracy() };
+    return this.#accuracy.value;
+  }
+
+  metrics(): CloudMetrics {
+    const { mode } = this.#options;
+    return this.#meter.metrics({
+      mode,
+      steps: this.#network.steps,
+      accuracy: this.#lately(),
+      heldOut: this.#store.evaluation,
+      codebook: this.codebook && { version: this.codebook.book.version, bytes: this.codebook.bytes.length },
+      streams: [...this.#streams.values()],
+    });
+  }
+
+  /** Writes everything that was learned; and drops from the journal what is no longer learned from. */
+  checkpoint(): void {
+    const { folder, capacity = 20_000 } = this.#options;
+    if (folder === undefined) return;
+    const journal = this.#journal;
+    if (journal && journal.records > 3 * capacity) this.#compact(journal, 2 * capacity);
+    writeCheckpoint(folder, {
+      network: this.#network.state(),
+      learned: this.#learned,
+      meter: this.#meter.state(),
+      records: journal?.records ?? 0,
+    });
+  }
+
+  close(): void {
+    this.#journal?.close();
+  }
+
+  #streamOf(device: string): DeviceStream {
+    const known = this.#streams.get(device);
+    if (known) return known;
+    const stream = new DeviceStream(device, this.#options.shape);
+    this.#streams.set(device, stream);
+    return stream;
+  }
+
+  #handle(stream: DeviceStream, payload: Uint8Array, decoded: Decoded): void {
+    const { device } = stream;
+    if (decoded.kind === "refused") {
+      this.#meter.add("refused");
+      if (decoded.reason !== NackReason.crc && decoded.reason !== NackReason.malformed)
+        this.#nack(device, decoded.reason, decoded.detail, decoded.header);
+      return;
+    }
+    if (decoded.kind === "nack") {
+      this.#meter.add("nacks");
+      if (decoded.nack.reason === NackReason.refused)
+        this.#tell(
+          "warning",
+          `${device} cannot use codebook ${decoded.nack.codebook} (error ${decoded.nack.detail})`,
+        );
+      return;
+    }
+    if (decoded.kind === "ack") {
+      stream.codebook = decoded.header.codebook;
+      return;
+    }
+    this.#journal?.append(encodeRecord({ device, payload }));
+    const samples = stream.take(decoded);
+    if (typeof samples === "number") {
+      this.#meter.add("refused");
+      this.#nack(device, samples, 0, decoded.header);
+      return;
+    }
+    for (const sample of samples) this.#add(sample);
+  }
+
+  #replay(record: Uint8Array, counted: boolean): void {
+    const { device, payload } = decodeRecord(record);
+    if (device === "") {
+      this.takeCodebook(payload);
+      return;
+    }
+    const stream = this.#streamOf(device);
+    const decoded = decodePublication(this.#options.tools.codec, this.#shelf, payload, stream.reference);
+    if (decoded.kind !== "samples") return;
+    const samples = stream.take(decoded);
+    if (typeof samples !== "number") for (const sample of samples) this.#add(sample, counted);
+  }
+
+  #add(sample: Sample, counted = false): void {
+    this.#store.add(sample);
+    if (!counted) this.#meter.sample(sample);
+    if (this.#replaying) return;
+    this.#calibration.see(sample);
+    if (this.#options.mode === "joint" && sample.label >= 0 && !sample.heldOut) this.#answer(sample);
+  }
+
+  /** Joint: learns from one sample at once, and sends back what the device half needs to. */
+  #answer(sample: Sample): void {
+    const { rate = 0.001, seed = 1, tools, shape } = this.#options;
+    this.#fill([sample]);
+    this.#meter.learned(this.#network.learn([sample.label], rate).loss);
+    this.#learned++;
+    const to = { model: MODEL, codebook: sample.codebook, sequence: sample.sequence };
+    const gradient = this.#network.sampleGradient(0);
+    const frame = encodeGradientOf(tools.codec, to, gradient, { shape, bits: GRADIENT_BITS, seed });
+    this.#meter.add("bytesDown", frame.length);
+    this.#options.toDevice?.(sample.device, frame);
+  }
+
+  #fill(batch: readonly Sample[]): void {
+    batch.forEach(({ features }, i) => {
+      const x = this.#network.sample(i);
+      for (let k = 0; k < x.length; k++) x[k] = (features[k] as number) * UNIT;
+    });
+  }
+
+  async #makeCodebook(samples: readonly Sample[]): Promise<number> {
+    const { tools, kernels, layers, shape, mode, target = { loss: 0.5 } } = this.#options;
+    const version = ((this.codebook?.book.version ?? 0) % 65_535) + 1;
+    const examples = {
+      features: samples.map((sample) => sample.features),
+      labels: samples.map((sample) => sample.label),
+    };
+    const tableBytes = TABLE_BYTES[mode];
+    const options = { model: MODEL, version, shape, target, kernels, layers, tableBytes, cuts: SELF_CUTS };
+    const { chosen } = await chooseCodebook(tools, examples, options);
+    const { bytes } = chosen.book;
+    this.#journal?.append(encodeRecord({ device: "", payload: bytes }));
+    this.takeCodebook(bytes);
+    this.#tell(
+      "info",
+      `codebook ${version}: ${chosen.bits} bit, ${chosen.bytes.toFixed(1)} bytes a sample (of ${shape[0] * shape[1] * shape[2]})`,
+    );
+    this.#options.publishCodebook?.(bytes);
+    return chosen.bytes;
+  }
+
+  #nack(device: string, reason: NackReason, detail: number, header?: FrameHeader): void {
+    const key = `${device} ${reason}`;
+    const now = Date.now();
+    if (now - (this.#nacked.get(key) ?? 0) < NACK_EVERY_MS) return;
+    this.#nacked.set(key, now);
+    const nack = {
+      model: MODEL,
+      codebook: header?.codebook ?? 0,
+      sequence: header?.sequence ?? 0,
+      reason,
+      detail,
+    };
+    this.#options.toDevice?.(device, this.#options.tools.codec.encodeNack(nack));
+  }
+
+  #tell(level: "info" | "warning", message: string): void {
+    this.#options.tell?.(level, message);
+  }
+
+  /** Keeps the newest records and all codebooks. */
+  #compact(journal: Journal, most: number): void {
+    const records = journal.read();
+    const old = records.length - most;
+    journal.rewrite(records.filter((record, i) => i >= old || decodeRecord(record).device === ""));
+  }
+}
