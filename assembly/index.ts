@@ -21,5 +21,6 @@ export { Network } from "./pass/network";
 export { PassOptions, policy } from "./pass/options";
 export { Pass } from "./pass/pass";
 export { openPreview, publishPreview } from "./pass/preview";
+export { Sgq } from "./sgq/sgq";
 import * as split from "./sgq/split";
 export { split };

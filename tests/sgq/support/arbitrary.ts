@@ -39,22 +39,25 @@ function planesOf(roll: Dice, channels: number, bits: number, contexts: number):
   return planes;
 }
 
-/** A codebook that is good, of any form and shape; probabilities are random, skewed or extreme. */
-export function codebookOf(seed: number, form: SgqForm, codec: Sgq): Codebook {
+/** A codebook that is good, of any form and shape, or of one that is given; probabilities are random, skewed or extreme. */
+export function codebookOf(
+  seed: number,
+  form: SgqForm,
+  codec: Sgq,
+  given?: { shape: readonly [number, number, number]; model: number },
+): Codebook {
   const roll = dice(seed);
   const stripe = form === "stripes" ? roll(1, 2) : 1;
-  const group = form === "contexts" ? 1 : roll(1, 3);
+  const group = form === "contexts" ? 1 : given ? 2 ** roll(0, 2) : roll(1, 3);
   const wide = roll(0, 4) === 0;
-  const shape = [
-    stripe * roll(1, 6),
-    stripe * (wide ? roll(15, 35) : roll(1, 8)),
-    group * roll(1, 4),
-  ] as const;
+  const shape =
+    given?.shape ??
+    ([stripe * roll(1, 6), stripe * (wide ? roll(15, 35) : roll(1, 8)), group * roll(1, 4)] as const);
   const bits = form === "stripes" ? roll(1, 6) : roll(1, 4);
   const contexts = form === "stripes" ? 0 : roll(1, 4);
   const patch = roll(0, 1) === 0 ? ([0, 0] as const) : ([stripe * roll(1, 3), stripe * roll(1, 3)] as const);
   const book: Codebook = {
-    model: roll(0, 65535),
+    model: given?.model ?? roll(0, 65535),
     version: roll(1, 65535),
     form,
     bits,
