@@ -115,7 +115,11 @@ export class Sgq {
     if (wrong) return wrong;
     if (plan.model != this.model) return MODEL;
     const xT = this.xT;
-    if (plan.h != load<i32>(xT, TENSOR_H) || plan.w != load<i32>(xT, TENSOR_W) || plan.c != load<i32>(xT, TENSOR_C))
+    if (
+      plan.h != load<i32>(xT, TENSOR_H) ||
+      plan.w != load<i32>(xT, TENSOR_W) ||
+      plan.c != load<i32>(xT, TENSOR_C)
+    )
       return SHAPE;
     this.loaded = true;
     return 0;
@@ -150,7 +154,12 @@ export class Sgq {
     const w = load<i32>(this.xT, TENSOR_W);
     const c = load<i32>(this.xT, TENSOR_C);
     this.encoder.row = row;
-    const length = this.encodeRows(tensorOf(this.sliceT, rows, w, c), x + <usize>(row * w * c), SLICE, sequence);
+    const length = this.encodeRows(
+      tensorOf(this.sliceT, rows, w, c),
+      x + <usize>(row * w * c),
+      SLICE,
+      sequence,
+    );
     this.skips = -1;
     return length;
   }
