@@ -1,6 +1,7 @@
 // What an app imports: `import { Model, conv2d, … } from "octomote/assembly"`.
 export { fixed, Fixed, param, paramInt } from "./device/param";
 export { hostClock as clock } from "./device/host";
+export { labels } from "./device/labels";
 export { log } from "./device/log";
 export { publish } from "./device/publish";
 export { Frame, sensor } from "./device/sensor";
@@ -12,7 +13,9 @@ export { Optimizer } from "./octo/learn";
 export { categoricalHinge, Loss, meanSquaredError } from "./octo/losses";
 export { Model } from "./octo/model";
 export { momentum } from "./octo/momentum";
+export { Drift } from "./octo/drift";
 export { relu } from "./octo/relu";
+export { ReplayBuffer } from "./octo/replay-buffer";
 export { rmsProp } from "./octo/rms-prop";
 export { constant, cosine, Schedule, stepDecay } from "./octo/schedule";
 export { Trainer, TrainerOptions } from "./octo/trainer";

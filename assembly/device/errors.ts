@@ -29,3 +29,6 @@ export const PASS_OPTION = 31;
 
 /** A model whose error comes from outside ends in features. */
 export const NEEDS_FEATURES = 36;
+
+/** Replay (37): a buffer that holds not one sample. */
+export const BUFFER_SMALL = 37;

@@ -17,6 +17,11 @@ export namespace publish {
   export const FEATURE_BYTES: i32 = 16;
   export const FEATURE_BYTES_RAW: i32 = 17;
   export const CODEBOOK: i32 = 18;
+  /** Personalisation: whether training is due (0, 1), mean doubt (nats), samples in the replay buffer, frames that a label still holds for. */
+  export const DUE: i32 = 24;
+  export const DOUBT: i32 = 25 | (1 << 16);
+  export const KEPT: i32 = 26;
+  export const LABELS_LEFT: i32 = 27;
   /** PASS (docs/pass.md, "Counters"). */
   export const DIRTY: i32 = 32 | (1 << 16);
   export const MACS: i32 = 33 | (1 << 16);

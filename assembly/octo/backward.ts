@@ -19,6 +19,8 @@ export const VELOCITY_DRAWS: i32 = 3 << 16;
 export const DECAY_DRAWS: i32 = 4 << 16;
 export const SUM_DRAWS: i32 = 5 << 16;
 export const BIAS_SUM_DRAWS: i32 = 6 << 16;
+export const REPLAY_DRAWS: i32 = 7 << 16;
+export const KEEPING_DRAWS: i32 = 8 << 16;
 /** Draws of the loss's error: an id that no layer has. */
 export const LOSS_DRAWS: i32 = -1;
 
@@ -50,6 +52,13 @@ export function setScale(value: Scale): void {
 /** A layer that learns joins, in order. */
 export function join(layer: Layer): void {
   if (!first) first = changetype<usize>(layer);
+}
+
+/** Whether a layer with weights is frozen. */
+export let sparse: bool = false;
+
+export function freeze(): void {
+  sparse = true;
 }
 
 /** Errors go no further than this layer, whoever has joined. */

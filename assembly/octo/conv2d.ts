@@ -271,6 +271,8 @@ export class Conv2d extends Window {
       most = this.most();
     }
     if (prc.used && this.clips) return;
+    // what a replay buffer kept of a frozen layer's outputs stays what it was
+    if (back.sparse && this.frozen) return;
     // moving average over 128 steps with a margin of an eighth; a saturated tensor says only "more"
     const more = most < 127 ? most + (most >> 3) - 127 : 256;
     this.range += ((<i64>this.range >> 7) * <i64>more) >> 7;

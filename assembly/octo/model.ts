@@ -8,6 +8,7 @@ import * as back from "./backward";
 import * as checkpoint from "./checkpoint";
 import { create, Layer, NONE, Output } from "./layer";
 import * as plateau from "./plateau";
+import * as replay from "./replay-buffer";
 import { scaleOf } from "./scale";
 import * as weights from "./weights";
 import * as work from "./workspace";
@@ -100,6 +101,11 @@ export class Model {
   restore(): void {
     restore();
   }
+
+  /** Outputs: classes, of a model that tells them. */
+  get classes(): i32 {
+    return last.size;
+  }
 }
 
 /** Whether the module has a model. */
@@ -117,6 +123,7 @@ export function trainLast(layers: i32): void {
   for (let layer = last; layer != input; layer = layer.previous) {
     if (!layer.learns) continue;
     layer.frozen = --layers < 0;
+    if (layer.frozen) back.freeze();
     if (!layer.frozen) back.setFirst(layer);
   }
 }
@@ -140,6 +147,7 @@ export function build(): void {
     most = max(most, layer.size);
   }
   if (plateau.used) plateau.place();
+  if (replay.used) replay.place(entrance().size, last.size);
   checkpoint.open();
   if (plateau.used) plateau.wake();
   if (trained) {
@@ -180,6 +188,7 @@ export function restore(): void {
 
 function wake(first: bool): void {
   for (let layer = input.next; layer != NONE; layer = layer.next) layer.wake(first);
+  if (replay.used) replay.wake(first);
 }
 
 export function infer(frame: Frame): Output {
@@ -219,4 +228,17 @@ export function adapt(first: bool): void {
     layer.adapt(input, first);
   }
   fresh = -1;
+}
+
+/** What comes before the first layer that learns: its output is what a replay buffer keeps. */
+export function entrance(): Layer {
+  return changetype<Layer>(back.first).previous;
+}
+
+/** Runs the layers that learn. */
+export function inferLearners(): Output {
+  for (let layer = changetype<Layer>(back.first); layer != NONE; layer = layer.next)
+    layer.forward(layer.previous);
+  fresh = -1;
+  return last;
 }

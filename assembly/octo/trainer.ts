@@ -17,6 +17,8 @@ import { Loss } from "./losses";
 import * as network from "./model";
 import { Model } from "./model";
 import * as plateau from "./plateau";
+import * as replay from "./replay-buffer";
+import { ReplayBuffer } from "./replay-buffer";
 import { multiply, Scale, scaleOf, times2 } from "./scale";
 import * as schedules from "./schedule";
 import { Schedule } from "./schedule";
@@ -33,6 +35,10 @@ let seen: i32 = 0;
 let loss: i32 = 0;
 let accuracy: i32 = 0;
 let evaluated: i32 = 0;
+/** Old samples that are learned with each new one. */
+let replays: i32 = 0;
+/** What learns them: by reference, so that the optimiser takes a step of a module without a buffer for one that is called once. */
+let rehearsal: () => void = changetype<() => void>(0);
 
 /** Options of a trainer; decimals become fixed-point constants when they are written with param() or fixed(). */
 @unmanaged
@@ -132,6 +138,21 @@ export class Trainer {
     return errorOf(network.infer(frame), 0, target ? target : frame.data);
   }
 
+  /**
+   * Learns `samples` old samples of the buffer with each new one, which is then offered to the buffer. Each counts as a step. After
+   * trainLast(). Costs a pass of the layers that learn more than the steps.
+   */
+  replay(buffer: ReplayBuffer, samples: i32 = 1): Trainer {
+    replays = samples;
+    rehearsal = rehearse;
+    return this;
+  }
+
+  /** How unsure the model is: −ln p of the class that it holds likeliest, Q16, nats. Needs no label. */
+  doubt(seen: Output): i32 {
+    return crossEntropy(seen, seen.size, seen.argmax());
+  }
+
   /** Trains on a labelled frame; a held-out one is only evaluated. Errors: BAD_LABEL. */
   step(frame: Frame, label: i32): void {
     step(frame, label);
@@ -142,8 +163,19 @@ export class Trainer {
     evaluate(network.infer(frame), label);
   }
 
+  /** Old samples in the replay buffer. */
+  get kept(): i32 {
+    return replay.used ? replay.kept() : 0;
+  }
+
   /** Publishes what there is to know: class seen, loss, accuracy, steps, saturated weights. */
   report(seen: i32): void {
+    this.begin(seen);
+    publish.end();
+  }
+
+  /** As report(), for an app that adds values of its own, and ends the record. */
+  begin(seen: i32): void {
     publish.begin();
     publish.put(publish.CLASS, seen);
     publish.put(publish.LOSS, loss);
@@ -151,7 +183,6 @@ export class Trainer {
     publish.put(publish.STEPS, checkpoint.steps());
     publish.put(publish.EVALUATED, evaluated);
     publish.put(publish.SATURATED, back.saturated);
-    publish.end();
   }
 }
 
@@ -169,14 +200,41 @@ function learn(frame: Frame, label: i32, target: usize): void {
     if (frame.size < classes) network.last.refuse(LAYER_SHAPE, classes, frame.size);
     target = frame.data;
   }
+  if (replay.used) rehearsal();
+  descend(logits, label, target, true);
+  if (replay.used) replay.offer(network.entrance().data, label);
+}
+
+// @ts-ignore: decorator
+@inline
+/** A step on what the layers hold; `fresh`: its loss counts. */
+function descend(logits: Output, label: i32, target: usize, fresh: bool): void {
   const steps = checkpoint.steps();
   network.adapt(!steps);
   const error = errorOf(logits, label, target);
-  loss = mean(loss, error, ++seen, 128);
-  if (plateau.used) plateau.see(error);
+  if (fresh) {
+    loss = mean(loss, error, ++seen, 128);
+    if (plateau.used) plateau.see(error);
+  }
   back.setRate(rateAt(steps));
   network.backward();
   checkpoint.setSteps(steps + 1);
+}
+
+/** Steps on old samples, before that on the new one: afterwards the layers hold the new one again. */
+function rehearse(): void {
+  // without a step there is no range yet; what a buffer may hold then is not of this model
+  if (!replays || !checkpoint.steps()) return;
+  const entrance = network.entrance();
+  const frame = entrance.data;
+  for (let i = 0; i < replays; ++i) {
+    const label = replay.recall();
+    if (label < 0) break;
+    entrance.data = replay.unpacked;
+    descend(network.inferLearners(), label, 0, false);
+  }
+  entrance.data = frame;
+  network.inferLearners();
 }
 
 /** Makes the error of the outputs, ready to travel back, by softmax cross-entropy or what was chosen; returns the loss, Q16. */
@@ -188,12 +246,17 @@ export function errorOf(logits: Output, label: i32, target: usize = 0): i32 {
     back.quantise(classes, back.LOSS_DRAWS);
     return loss;
   }
-  // logits in Q16, base 2
-  work.fill(work.QUANT, multiply(times2(LOG2_E, 16), logits.scale), 0, work.NEAREST);
-  const loss = int8.softmaxCrossEntropy(work.QUANT, logits.data, classes, label, work.gradients);
+  const loss = crossEntropy(logits, classes, label);
   back.setScale(scaleOf(1, -16));
   back.quantise(classes, back.LOSS_DRAWS);
   return loss;
+}
+
+/** Softmax cross-entropy, Q16; leaves the error in Q16 in the workspace. */
+function crossEntropy(logits: Output, classes: i32, label: i32): i32 {
+  // logits in Q16, base 2
+  work.fill(work.QUANT, multiply(times2(LOG2_E, 16), logits.scale), 0, work.NEAREST);
+  return int8.softmaxCrossEntropy(work.QUANT, logits.data, classes, label, work.gradients);
 }
 
 function evaluate(logits: Output, label: i32): void {

@@ -21,6 +21,8 @@ export interface DeviceState {
   codebook?: number;
   /** Cells in which a camera sees something. */
   occupied?: number;
+  /** What learning from its user has come to (docs/training.md). */
+  personal?: PersonalState;
   /** What skipping unchanged patches saves (docs/pass.md). */
   pass?: PassState;
   samples?: number;
@@ -36,6 +38,17 @@ export interface DeviceState {
   error?: { code: number; name: string; message: string };
   /** Milliseconds since 1970. */
   time: number;
+}
+
+export interface PersonalState {
+  /** What the device sees has drifted away from what it learned: it wants labels. */
+  due: boolean;
+  /** Mean −ln p of the class that it holds likeliest, since it last learned; nats. */
+  doubt?: number;
+  /** Samples in the replay buffer. */
+  kept?: number;
+  /** Frames that a label sent over MQTT still holds for. */
+  labelsLeft?: number;
 }
 
 /** Shares and rates are 0 … 1, of the last frame unless said otherwise. */
@@ -127,6 +140,7 @@ export class BridgeDevice {
       featureBytesRaw: record.featureBytesRaw,
       codebook: record.codebook,
       occupied: record.occupied,
+      personal: personalState(record),
       pass: passState(record),
       samples: state.samples,
       samplesPerSecond: round(state.running ? this.#rate.perSecond : 0, 10),
@@ -157,6 +171,11 @@ export class BridgeDevice {
       since: this.since,
     };
   }
+}
+
+function personalState({ due, doubt, kept, labelsLeft }: StateRecord): PersonalState | undefined {
+  if (due === undefined) return undefined;
+  return { due: due !== 0, doubt: round(doubt, 10_000), kept, labelsLeft };
 }
 
 function passState(record: StateRecord): PassState | undefined {

@@ -179,4 +179,12 @@ export const MODULE_ERRORS: readonly ErrorEntry[] = [
     advice: "End the model with relu() or maxPool(2); the dense layers belong to the cloud half.",
     where: "layer",
   },
+  {
+    code: 37,
+    name: "buffer-small",
+    message: "the replay buffer holds not even one sample",
+    advice: "Give ReplayBuffer more bytes, or elements of 4 bits.",
+    got: "bytes",
+    want: "least",
+  },
 ];

@@ -19,6 +19,11 @@ export interface StateRecord {
   featureBytes?: number;
   featureBytesRaw?: number;
   codebook?: number;
+  /** Personalisation: 1 when training is due, 0 when not; mean doubt in nats; samples in the replay buffer; frames that a label still holds for. */
+  due?: number;
+  doubt?: number;
+  kept?: number;
+  labelsLeft?: number;
   /** PASS, of the last frame: share of patches that had changed, and of a dense frame's multiplications that were made. */
   dirty?: number;
   macs?: number;
@@ -51,6 +56,10 @@ const IDS: readonly [Name, id: number, format: 0 | 1][] = [
   ["featureBytes", 16, 0],
   ["featureBytesRaw", 17, 0],
   ["codebook", 18, 0],
+  ["due", 24, 0],
+  ["doubt", 25, 1],
+  ["kept", 26, 0],
+  ["labelsLeft", 27, 0],
   ["dirty", 32, 1],
   ["macs", 33, 1],
   ["macsSaved", 34, 0],

@@ -172,6 +172,32 @@ describe.each(SETUPS)("the bridge at %s, MQTT version %i", (kind, version) => {
     });
   });
 
+  it("tells a device what it is looking at", async () => {
+    const { client, device } = await setUp(kind, version);
+    const messages = () => device.requests.filter(({ verb }) => verb === "message");
+    const said: [object, number[]][] = [
+      [{ label: 8, frames: 300 }, [1, 8, 44, 1]],
+      [{ label: 0 }, [1, 0, 1, 0]],
+      [{ label: null }, [1, 0, 0, 0]],
+    ];
+    for (const [i, [command, bytes]] of said.entries()) {
+      client.mqtt.publish("octomote/kitchen/set", JSON.stringify(command));
+      await until(() => messages().length === i + 1);
+      expect(messages().at(-1)?.args).toEqual({ bytes: Uint8Array.from(bytes) });
+    }
+    for (const command of [
+      { label: 255 },
+      { label: "a" },
+      { label: 1, frames: 65_536 },
+      { label: 1, frames: 0.5 },
+    ]) {
+      client.mqtt.publish("octomote/kitchen/set", JSON.stringify(command));
+      const { message } = await client.wait("octomote/kitchen/log");
+      expect(message).toMatch(/^set: "(label|frames)" must be/);
+    }
+    expect(messages()).toHaveLength(said.length);
+  });
+
   it("answers requests with their transaction", async () => {
     const { client } = await setUp(kind, version);
     expect(await client.ask("devices")).toMatchObject({ status: "ok", data: [{ id: "kitchen" }] });

@@ -1,7 +1,8 @@
-// `octomote/<device>/set`: switches a device's training, or hands its module a message. There is no response topic; what
+// `octomote/<device>/set`: switches a device's training, says what it is looking at, or hands its module a message. There is no response topic; what
 // goes wrong is told in the device's log.
 
 import { RequestError } from "../../link/errors.ts";
+import { encodeLabel, MAX_LABEL, MAX_LABELLED } from "../../protocol/label-message.ts";
 import type { BridgeDevice } from "../device.ts";
 import type { BridgeContext, Extension } from "../extension.ts";
 import type { Message } from "../mqtt/connection.ts";
@@ -65,9 +66,12 @@ export class SetCommand implements Extension {
   }
 
   async #carryOut({ link }: BridgeDevice, command: JsonObject): Promise<void> {
-    const { running, message } = command;
-    if (running === undefined && message === undefined) {
-      throw new Refusal("bad-request", 'use {"running":true}, {"running":false} or {"message":"<base64>"}');
+    const { running, message, label, frames } = command;
+    if (running === undefined && message === undefined && label === undefined) {
+      throw new Refusal(
+        "bad-request",
+        'use {"running":true}, {"running":false}, {"label":8,"frames":20} or {"message":"<base64>"}',
+      );
     }
     if (running !== undefined && typeof running !== "boolean") {
       throw new Refusal("bad-request", '"running" must be true or false');
@@ -75,12 +79,29 @@ export class SetCommand implements Extension {
     if (message !== undefined && (typeof message !== "string" || !BASE64.test(message))) {
       throw new Refusal("bad-request", '"message" must be bytes in base64');
     }
+    const said = label === undefined ? undefined : labelMessage(label, frames);
     if (running === true) await resumeOrStart(link);
     if (running === false) await link.request("pause", {}, { timeoutMs: TIMEOUT_MS });
+    if (said) await link.request("message", { bytes: said }, { timeoutMs: TIMEOUT_MS });
     if (typeof message === "string") {
       await link.request("message", { bytes: Buffer.from(message, "base64") }, { timeoutMs: TIMEOUT_MS });
     }
   }
+}
+
+/** `{"label":8}` holds for the next frame, `{"label":8,"frames":20}` for twenty, `{"label":null}` ends it. */
+function labelMessage(label: unknown, frames: unknown = 1): Uint8Array {
+  if (label === null) return encodeLabel(0, 0);
+  if (!isWhole(label, MAX_LABEL))
+    throw new Refusal("bad-request", `"label" must be 0 … ${MAX_LABEL}, or null`);
+  if (!isWhole(frames, MAX_LABELLED)) {
+    throw new Refusal("bad-request", `"frames" must be a whole number up to ${MAX_LABELLED}`);
+  }
+  return encodeLabel(label, frames);
+}
+
+function isWhole(value: unknown, most: number): value is number {
+  return typeof value === "number" && Number.isInteger(value) && value >= 0 && value <= most;
 }
 
 /** A device that was never started has nothing to resume: to switch it on is to start it. */
