@@ -105,6 +105,14 @@ export class GradientFrames {
     };
   }
 
+  decodeAck(frame: Uint8Array): FrameHeader {
+    const [at] = this.module.areas(frame.length);
+    const words = parse(this.module, frame, at);
+    this.verify(at, CRC_START);
+    this.#expect(words.type, FrameType.ack);
+    return headerOf(words);
+  }
+
   /** The CRC field of the frame at `at`, whose header was read. @throws SgqError if it is not that of its bytes */
   protected verify(at: number, start: number): number {
     const crc = this.module.exports.verify(at, this.module.header, start);

@@ -226,6 +226,8 @@ export interface Sgq {
   }): Uint8Array;
   /** @throws SgqError */
   decodeNack(frame: Uint8Array): Nack;
+  /** The header of an acknowledgement, whose check value fits. @throws SgqError */
+  decodeAck(frame: Uint8Array): FrameHeader;
 }
 
 export interface Nack {

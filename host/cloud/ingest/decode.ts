@@ -50,7 +50,7 @@ export function decodePublication(
     const { labels, frame } = decodeLabelled(payload);
     header = codec.header(frame);
     if (header.type === FrameType.nack) return { kind: "nack", nack: codec.decodeNack(frame) };
-    if (header.type === FrameType.ack) return { kind: "ack", header };
+    if (header.type === FrameType.ack) return { kind: "ack", header: codec.decodeAck(frame) };
     if (header.type !== FrameType.data)
       throw new SgqError(NackReason.malformed, 0, "a frame that no device sends");
     const { samples, crc, codebook } = codec.decode(frame, {

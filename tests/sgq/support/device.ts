@@ -58,8 +58,8 @@ export async function inNode(path: string): Promise<SgqDevice> {
     intrinsics: await readFile(await buildIntrinsics()),
   });
   host.start();
-  const memory = new Uint8Array((host.exported["memory"] as WebAssembly.Memory).buffer);
-  const config = (host.exported["config"] as () => number)();
+  const memory = new Uint8Array((host.exported.memory as WebAssembly.Memory).buffer);
+  const config = (host.exported.config as () => number)();
   const state = new DataView(memory.buffer).getUint32(config + 20, true);
   return {
     async write(offset, bytes) {
