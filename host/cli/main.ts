@@ -4,6 +4,7 @@
 import { Command, CommanderError } from "commander";
 import { defineBridge } from "./bridge.ts";
 import { defineBuild } from "./build.ts";
+import { defineCloud } from "./cloud.ts";
 import { defineDevices } from "./devices.ts";
 import { defineExport } from "./export.ts";
 import { defineMonitor } from "./monitor.ts";
@@ -35,6 +36,7 @@ export async function main(argv: string[]): Promise<number> {
     defineBridge,
     defineDevices,
     defineMonitor,
+    defineCloud,
     defineWeights,
     defineExport,
     defineBuild,

@@ -306,6 +306,8 @@ export class CloudTrainer {
     this.#fill([sample]);
     this.#meter.learned(this.#network.learn([sample.label], rate).loss);
     this.#learned++;
+    // without a codebook a device waits for no answer
+    if (sample.codebook === 0) return;
     const to = { model: MODEL, codebook: sample.codebook, sequence: sample.sequence };
     const gradient = this.#network.sampleGradient(0);
     const frame = encodeGradientOf(tools.codec, to, gradient, { shape, bits: GRADIENT_BITS, seed });

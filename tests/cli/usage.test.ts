@@ -1,7 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { run } from "./support/octomote.ts";
 
-const VERBS = ["start", "sim", "bridge", "devices", "monitor", "weights", "export", "build"];
+const VERBS = ["start", "sim", "bridge", "devices", "monitor", "cloud", "weights", "export", "build"];
 
 describe("help", () => {
   it("lists every verb and the exit codes", async () => {
@@ -48,6 +48,11 @@ describe("a command line that cannot be understood ends with 2 and says what to 
     [["build", "--board", "posix", "--modules-only"], /exclude/],
     [["monitor", "--mqtt-version", "3"], /Allowed choices are 5, 4|It is 5/],
     [["devices", "extra"], /too many arguments/],
+    [["cloud", "train", "--shape", "14"], /14x14x16/],
+    [["cloud", "train", "--bytes", "90", "--loss", "1"], /cannot be used with/],
+    [["cloud", "train", "--mode", "both"], /frozen, joint/],
+    [["cloud", "train", "--half", "gone.state"], /Cannot read gone\.state/],
+    [["cloud", "worker", "--seconds", "-1"], /above 0/],
   ])("%j", async (args, message) => {
     const { code, stdout, stderr } = await run(args);
     expect(stderr).toMatch(message);

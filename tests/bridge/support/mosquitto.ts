@@ -12,7 +12,8 @@ export interface Mosquitto {
   port: number;
   webSocketPort: number;
   url: string;
-  stop(): Promise<void>;
+  /** SIGTERM lets it save what it keeps. */
+  stop(signal?: "SIGKILL" | "SIGTERM"): Promise<void>;
 }
 
 export interface MosquittoOptions {
@@ -59,8 +60,8 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     log += chunk;
   });
   const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const stop = async () => {
-    child.kill("SIGKILL");
+  const stop = async (signal: "SIGKILL" | "SIGTERM" = "SIGKILL") => {
+    child.kill(signal);
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };

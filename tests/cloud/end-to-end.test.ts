@@ -1,0 +1,240 @@
+// A split model through Mosquitto: devices on posix and one in QEMU, a bridge, workers and a trainer, each of which is killed. Whatever
+// was published is in the trainer in the end, and it learns on.
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeAll, expect, it } from "vitest";
+import { Bridge } from "../../host/bridge/bridge.ts";
+import { type BuiltModule, buildCloudKernels, buildModules, buildSgq } from "../../host/build/modules.ts";
+import type { CloudMetrics } from "../../host/cloud/metrics.ts";
+import { loadDataset } from "../../host/data/dataset.ts";
+import { encodeSamples } from "../../host/data/sample-file.ts";
+import {
+  startVirtualDevice,
+  type VirtualBoard,
+  type VirtualDevice,
+} from "../../host/devices/virtual-device.ts";
+import { LABELLED } from "../../host/protocol/labelled.ts";
+import { TestClient } from "../bridge/support/client.ts";
+import { type Mosquitto, startMosquitto } from "../bridge/support/mosquitto.ts";
+import { until } from "../bridge/support/wait.ts";
+import { endAll, octomote, type Running } from "../cli/support/octomote.ts";
+import { requires } from "../support/requirements.ts";
+
+const BOARDS: Record<string, VirtualBoard> = { attic: "posix", barn: "posix", cellar: "mps2-an386" };
+/** Milliseconds between two samples of a device. */
+const EVERY = 60;
+
+const cleanups: (() => unknown)[] = [];
+afterEach(async () => {
+  for (let cleanup = cleanups.pop(); cleanup; cleanup = cleanups.pop()) await cleanup();
+});
+
+let module: string;
+
+beforeAll(async () => {
+  const built = await buildModules();
+  module = (built.find(({ app, target }) => app === "split" && target === "device") as BuiltModule).path;
+  await Promise.all([buildSgq(), buildCloudKernels()]);
+});
+
+async function temporary(): Promise<string> {
+  const folder = await mkdtemp(join(tmpdir(), "octomote-cloud-e2e-"));
+  cleanups.push(() => rm(folder, { recursive: true, force: true }));
+  return folder;
+}
+
+/** A broker that keeps what it has when it is ended in order. */
+async function broker(folder: string, ports?: Mosquitto): Promise<Mosquitto> {
+  return startMosquitto({
+    ...(ports && { ports }),
+    config: ["persistence true", `persistence_location ${folder}/`, "max_queued_messages 0"],
+  });
+}
+
+function begin(...args: string[]): Running {
+  const running = octomote(["cloud", ...args, "--json"]);
+  cleanups.push(() => endAll(running));
+  return running;
+}
+
+async function kill({ pid, ended }: Running): Promise<void> {
+  process.kill(pid, "SIGKILL");
+  await ended;
+}
+
+/** The last metrics that a trainer printed. */
+function metricsOf(trainer: Running): CloudMetrics | undefined {
+  const line = trainer
+    .stdout()
+    .split("\n")
+    .findLast((one) => one.startsWith('{"kind":"metrics"'));
+  return line === undefined ? undefined : JSON.parse(line);
+}
+
+async function device(id: string, folder: string, seed: number): Promise<VirtualDevice> {
+  const samples = join(folder, `${id}.samples`);
+  const dataset = await loadDataset("generated", { limit: { train: 200 }, seed: 7 });
+  await writeFile(samples, encodeSamples(dataset, { seed, heldOutEvery: 8 }));
+  const it = await startVirtualDevice({ id, board: BOARDS[id] as VirtualBoard, module, samples });
+  cleanups.push(() => it.stop());
+  return it;
+}
+
+/** A bridge, and how many labelled features it has handed on. */
+async function bridgeAt(url: string): Promise<{ bridge: Bridge; published: () => number }> {
+  const bridge = new Bridge({ mqtt: { url, reconnectPeriod: 50 }, facts: { version: "9.9.9" } });
+  await bridge.start();
+  cleanups.push(() => bridge.stop());
+  let count = 0;
+  bridge.bus.on("deviceFeatures", ({ bytes }) => {
+    if (bytes[0] === LABELLED) count++;
+  });
+  return { bridge, published: () => count };
+}
+
+async function start(
+  bridge: Bridge,
+  devices: VirtualDevice[],
+  params: Record<string, number>,
+): Promise<void> {
+  for (const { link } of devices) {
+    bridge.attach(link, "virtual");
+    await link.request("start", { seed: 1, params }, { timeoutMs: 60_000 });
+  }
+}
+
+/** No device sends any more, and everything that was on its way is there. */
+async function quiet(devices: VirtualDevice[]): Promise<void> {
+  for (const { link } of devices) await link.request("pause", {}, { timeoutMs: 10_000 });
+  for (const { link } of devices) await until(async () => !(await link.request("status", {})).running);
+}
+
+/** Waits until the trainer that runs says something. */
+const progress = (trainer: () => Running, more: (metrics: CloudMetrics) => boolean): Promise<CloudMetrics> =>
+  until(() => {
+    const metrics = metricsOf(trainer());
+    return metrics && more(metrics) ? metrics : undefined;
+  });
+
+const trainAt = (url: string, folder: string, ...more: string[]): Running =>
+  begin("train", "--broker", url, "--folder", join(folder, "trainer"), "--bytes", "200", ...more);
+
+requires("gcc", "mosquitto", "qemu-system-arm", "arm-none-eabi-gcc").describe(
+  "a split model with workers",
+  () => {
+    it("loses nothing that was published while a worker and the trainer are killed, and learns on", async () => {
+      const folder = await temporary();
+      const mosquitto = await broker(folder);
+      cleanups.push(() => mosquitto.stop());
+      const { url } = mosquitto;
+      const { bridge, published } = await bridgeAt(url);
+      const trainer = () => trainAt(url, folder, "--from", "workers", "--calibration", "64");
+      const worker = (id: string) => begin("worker", "--broker", url, "--id", id);
+      let learner = trainer();
+      let first = worker("first");
+      const second = worker("second");
+      await learner.sees(/frozen training/);
+      for (const one of [first, second]) await one.sees(/decodes at/);
+      const ids = Object.keys(BOARDS);
+      const devices = await Promise.all(ids.map((id, i) => device(id, folder, 10 + i)));
+      await start(bridge, devices, { every: EVERY });
+      const coded = await progress(
+        () => learner,
+        ({ devices: all, bytesPerSample }) =>
+          bytesPerSample !== undefined && ids.every((id) => all[id]?.codebook === 1),
+      );
+      expect(coded.bytesPerSample?.mean).toBeLessThan(250);
+
+      await kill(first);
+      const without = published();
+      await until(() => published() > without + 20);
+      first = worker("first");
+      await first.sees(/decodes at/);
+
+      const before = metricsOf(learner) as CloudMetrics;
+      await kill(learner);
+      const missed = published();
+      await until(() => published() > missed + 40);
+      learner = trainer();
+      const after = await progress(
+        () => learner,
+        ({ samples }) => samples > before.samples + 40,
+      );
+      expect(after.codebook?.version).toBe(1);
+      expect(after.steps).toBeGreaterThan(0);
+
+      await quiet(devices);
+      const done = await progress(
+        () => learner,
+        ({ samples, steps, lost }) => samples >= published() && lost === 0 && steps > before.steps,
+      );
+      expect(done).toMatchObject({ samples: published(), lost: 0 });
+      expect(done.decodedByWorkers).toBeGreaterThan(published() / 2);
+    });
+  },
+);
+
+requires("gcc", "mosquitto").describe("a split model", () => {
+  it("loses nothing that was published while the broker and the trainer are ended and come back, and learns on", async () => {
+    const [folder, kept] = [await temporary(), await temporary()];
+    let mosquitto = await broker(kept);
+    cleanups.push(() => mosquitto.stop());
+    const { url } = mosquitto;
+    const { bridge, published } = await bridgeAt(url);
+    let learner = trainAt(url, folder, "--calibration", "64");
+    await learner.sees(/frozen training/);
+    const devices = await Promise.all(["attic", "barn"].map((id, i) => device(id, folder, 10 + i)));
+    await start(bridge, devices, { every: EVERY });
+    await progress(
+      () => learner,
+      ({ codebook }) => codebook !== undefined,
+    );
+
+    await mosquitto.stop("SIGTERM");
+    const gone = published();
+    await until(() => published() > gone + 20);
+    mosquitto = await broker(kept, mosquitto);
+    await progress(
+      () => learner,
+      ({ samples }) => samples > gone,
+    );
+
+    // both at once: the broker keeps for the trainer what it had not acknowledged
+    const before = metricsOf(learner) as CloudMetrics;
+    await kill(learner);
+    const missed = published();
+    await until(() => published() > missed + 10);
+    await mosquitto.stop("SIGTERM");
+    mosquitto = await broker(kept, mosquitto);
+    learner = trainAt(url, folder, "--calibration", "64");
+
+    await quiet(devices);
+    const done = await progress(
+      () => learner,
+      ({ samples, steps, lost }) => samples >= published() && lost === 0 && steps > before.steps,
+    );
+    expect(done).toMatchObject({ samples: published(), lost: 0, codebook: { version: 1 } });
+  });
+
+  it("that learns on both sides answers every training sample with a gradient", async () => {
+    const folder = await temporary();
+    const mosquitto = await broker(folder);
+    cleanups.push(() => mosquitto.stop());
+    const { url } = mosquitto;
+    const client = await TestClient.connect(url, 5, "octomote/cloud/state");
+    cleanups.push(() => client.close());
+    const { bridge } = await bridgeAt(url);
+    const learner = trainAt(url, folder, "--mode", "joint", "--calibration", "48");
+    await learner.sees(/joint training/);
+    await start(bridge, [await device("attic", folder, 3)], { every: 5, joint: 1 });
+    const metrics: CloudMetrics = await client.wait(
+      "octomote/cloud/state",
+      (state: CloudMetrics | undefined) =>
+        (state?.bytesDown ?? 0) > 40 * 1568 && state?.devices.attic?.codebook === 1,
+    );
+    expect(metrics).toMatchObject({ mode: "joint", lost: 0, refused: 0 });
+    // every sample that was not held out was learned from, once
+    expect(metrics.steps).toBe(metrics.training);
+  });
+});
