@@ -115,7 +115,7 @@ export function infer(frame: Frame): Stage {
 /** Runs the gate; returns why the frame has to be computed whole, or DENSE_NOT. */
 function look(frame: usize): i32 {
   if (asked || options.policy == policy.DENSE) return DENSE_ASKED;
-  const unknown = gate.noise < 0;
+  const unknown = gate.noise < 0 && options.policy != policy.EXACT;
   gate.scan(input, frame, options, 1);
   // thresholds without noise say little: once more with what was just measured
   if (unknown) gate.scan(input, frame, options, 0);

@@ -1,5 +1,5 @@
 // Turns the positions of a stage that have to be computed again into rectangles: runs of a row, grown downwards while the
-// next row has the same run. Few large calls of an intrinsic are cheaper than many small ones.
+// next row has the same run, or nearly. Few large calls of an intrinsic are cheaper than many small ones.
 import { allocate } from "../device/arena";
 import { join, nextRun } from "./bitmap";
 import { dilateRow } from "./dilate";
@@ -8,6 +8,14 @@ import { Stage } from "./stage";
 
 /** Multiply-accumulates that a call is worth: positions in between are computed too if they are cheaper. */
 const CALL_MACS: i32 = 512;
+
+/** Positions of a stage that a call is worth. Kernels that read their inputs in place first lay out their weights. */
+function gapOf(stage: Stage): i32 {
+  if (!stage.cost) return CALL_MACS / stage.c;
+  const inPlace = stage.groups > 1 || stage.kernelH * stage.kernelW == 1;
+  const weights = inPlace ? stage.cost : 0;
+  return (CALL_MACS + weights) / stage.cost;
+}
 
 /** Two rows of bits, for stages that are not cached. */
 let seen: usize = 0;
@@ -28,9 +36,8 @@ export function reserve(words: i32): void {
 }
 
 /** The runs of a row, closed over small gaps; returns the end of the list. */
-function runsOf(stage: Stage, oy: i32): usize {
+function runsOf(stage: Stage, oy: i32, gap: i32): usize {
   const bits = stage.todo + ((<usize>(oy * stage.words)) << 2);
-  const gap = CALL_MACS / (stage.cost ? stage.cost : stage.c);
   let end = row;
   let last = 0;
   for (let run = nextRun(bits, stage.words, 0); run >= 0; run = nextRun(bits, stage.words, last)) {
@@ -66,18 +73,31 @@ export function advance(stage: Stage, judge: usize, harm: i32): i32 {
   let changed = 0;
   if (stage.recomputed) passOn(stage);
   else {
+    const gap = gapOf(stage);
     let openEnd = open;
     for (let oy = 0; oy <= stage.h; ++oy) {
-      const end = oy < stage.h ? runsOf(stage, oy) : row;
-      // both lists ascend: an open rectangle goes on where the row has the same run, else it is closed
+      const end = oy < stage.h ? runsOf(stage, oy, gap) : row;
+      // both lists ascend: an open rectangle goes on where the row has about the same run, else it is closed
       let now = row;
       for (let was = open; was < openEnd; was += ENTRY) {
         const x0 = load<i32>(was);
         const x1 = load<i32>(was, 4);
-        while (now < end && load<i32>(now) < x0) now += ENTRY;
-        if (now < end && load<i32>(now) == x0 && load<i32>(now, 4) == x1)
-          store<i32>(now, load<i32>(was, 8), 8);
-        else changed += rectangle(stage, load<i32>(was, 8), oy, x0, x1, judge, harm);
+        const y0 = load<i32>(was, 8);
+        while (now < end && load<i32>(now, 4) <= x0) now += ENTRY;
+        if (now < end && load<i32>(now) < x1 && load<i32>(now, 8) == oy) {
+          const left = min(load<i32>(now), x0);
+          const right = max(load<i32>(now, 4), x1);
+          // what the two need besides what is to do
+          const more =
+            (right - left) * (oy + 1 - y0) - (x1 - x0) * (oy - y0) - (load<i32>(now, 4) - load<i32>(now));
+          if (more <= gap) {
+            store<i32>(now, left);
+            store<i32>(now, right, 4);
+            store<i32>(now, y0, 8);
+            continue;
+          }
+        }
+        changed += rectangle(stage, y0, oy, x0, x1, judge, harm);
       }
       const list = open;
       open = row;

@@ -40,8 +40,14 @@ static Spread spreadRead(const Linear *memory, uint32_t at) {
 /** Sets bit x of a row of bits: little-endian words are bytes in the order of their bits. */
 static inline void setBit(uint8_t *row, int32_t x) { row[x >> 3] |= (uint8_t)(1 << (x & 7)); }
 
+/** Few bytes: a call would cost more. */
+static inline void copyAll(int8_t *to, const int8_t *from, int32_t c) {
+  for (; c >= 4; c -= 4, to += 4, from += 4) memcpy(to, from, 4);
+  for (int32_t i = 0; i < c; i++) to[i] = from[i];
+}
+
 /** Σ|a − b| over c values, or 0 where none differs by more than tau. */
-static int32_t distance(const int8_t *a, const int8_t *b, int32_t c, int32_t tau) {
+static inline int32_t distance(const int8_t *a, const int8_t *b, int32_t c, int32_t tau) {
   int32_t sum = 0, most = 0;
 #if defined(__ARM_FEATURE_DSP)
   if (tau == 0) {
@@ -61,18 +67,39 @@ static int32_t distance(const int8_t *a, const int8_t *b, int32_t c, int32_t tau
   return most > tau ? sum : 0;
 }
 
-/** Adds a change at (y, x) to every position of the next tensor that has a tap there. */
-static void tell(const Spread *s, int32_t y, int32_t x, int32_t change) {
-  for (int32_t ky = s->kernelH, top = y + s->padTop; ky > 0 && top >= 0; ky--, top -= s->dilationH) {
-    int32_t oy = top / s->strideH;
-    if (oy * s->strideH != top || oy >= s->h) continue;
-    uint8_t *pending = s->pending + (size_t)oy * (size_t)s->w;
-    uint8_t *todo = s->todo + (size_t)(oy * s->words) * 4;
-    for (int32_t kx = s->kernelW, left = x + s->padLeft; kx > 0 && left >= 0; kx--, left -= s->dilationW) {
-      int32_t ox = left / s->strideW;
-      if (ox * s->strideW != left || ox >= s->w) continue;
-      int32_t sum = pending[ox] + change;
-      pending[ox] = (uint8_t)(sum > 255 ? 255 : sum);
+/** Columns whose changes are told together: an output's taps are added up once for all rows that it is told in. */
+enum { CHUNK = 32 };
+
+/** Positions whose kernels reach a place of the padded input. */
+typedef struct Range {
+  int32_t first, end;
+} Range;
+
+static inline Range rangeOf(int32_t from, int32_t to, int32_t reach, int32_t stride, int32_t size) {
+  int32_t first = from - reach + 1;
+  Range range = {first > 0 ? (first + stride - 1) / stride : 0, to / stride + 1};
+  if (range.end > size) range.end = size;
+  return range;
+}
+
+/** Adds changes e[0 … count − 1] ≤ 255 in row y, columns x0 …, to every position of the next tensor that has a tap there. */
+static void tell(const Spread *s, int32_t y, int32_t x0, const uint8_t *e, int32_t count) {
+  int32_t top = y + s->padTop, left = x0 + s->padLeft, gap = s->dilationW;
+  Range rows = rangeOf(top, top, (s->kernelH - 1) * s->dilationH + 1, s->strideH, s->h);
+  Range columns = rangeOf(left, left + count - 1, (s->kernelW - 1) * gap + 1, s->strideW, s->w);
+  for (int32_t ox = columns.first; ox < columns.end; ox++) {
+    int32_t change = 0, tap = ox * s->strideW - left;
+    for (int32_t k = s->kernelW; k > 0; k--, tap += gap) {
+      if ((uint32_t)tap < (uint32_t)count) change += e[tap];
+    }
+    if (change == 0) continue;
+    uint8_t *pending = s->pending + (size_t)rows.first * (size_t)s->w + (size_t)ox;
+    uint8_t *todo = s->todo + (size_t)(rows.first * s->words) * 4;
+    for (int32_t oy = rows.first; oy < rows.end; oy++, pending += s->w, todo += (size_t)s->words * 4) {
+      if (s->dilationH > 1 && (top - oy * s->strideH) % s->dilationH != 0) continue;
+      // what is added one by one comes to the same: it saturates, and the limit lies below
+      int32_t sum = *pending + change;
+      *pending = (uint8_t)(sum > 255 ? 255 : sum);
       if (sum > s->limit) setBit(todo, ox);
     }
   }
@@ -157,19 +184,35 @@ Error merge(const Linear *memory, uint32_t window, int32_t tau, uint32_t yT, uin
   int32_t c = loadI32(memory, yT + TENSOR_C);
   size_t pitch = (size_t)loadI32(memory, yT + TENSOR_PITCH);
   size_t words = (size_t)((loadI32(memory, yT + TENSOR_W) + 31) >> 5);
-  int32_t count = 0;
+  int32_t count = 0, up = (1 << s.shift) - 1;
   for (int32_t y = y0; y < y1; y++) {
     const int8_t *from =
         (const int8_t *)memory->base + fresh + (size_t)(y - y0) * pitch + (size_t)x0 * (size_t)c;
     int8_t *to = (int8_t *)memory->base + cache + (size_t)y * pitch + (size_t)x0 * (size_t)c;
     uint8_t *row = memory->base + changed + (size_t)y * words * 4;
-    for (int32_t x = x0; x < x1; x++, from += c, to += c) {
-      int32_t change = distance(from, to, c, tau);
-      if (change == 0) continue;
-      memcpy(to, from, (size_t)c);
-      setBit(row, x);
-      count++;
-      if (spread != 0) tell(&s, y, x, (change + (1 << s.shift) - 1) >> s.shift);
+    for (int32_t start = x0, size; start < x1; start += size) {
+      uint8_t changes[CHUNK];
+      int32_t any = 0;
+      size = x1 - start < CHUNK ? x1 - start : CHUNK;
+      for (int32_t i = 0; i < size; i++, from += c, to += c) {
+        int32_t change;
+        changes[i] = 0;
+        if (c == 1) {
+          change = *from - *to;
+          if (change < 0) change = -change;
+          if (change <= tau) continue;
+          *to = *from;
+        } else {
+          change = distance(from, to, c, tau);
+          if (change == 0) continue;
+          copyAll(to, from, c);
+        }
+        setBit(row, start + i);
+        count++;
+        any = (change + up) >> s.shift;
+        changes[i] = (uint8_t)(any > 255 ? 255 : any);
+      }
+      if (any != 0 && spread != 0) tell(&s, y, start, changes, size);
     }
   }
   *result = count;
