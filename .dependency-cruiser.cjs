@@ -32,6 +32,11 @@ module.exports = {
     ),
     layer("bridge", ["protocol", "link"], "devices ↔ MQTT: takes links, does not start devices"),
     layer("devices", ["protocol", "link", "data", "module", "build"], "virtual devices: know no broker"),
+    layer(
+      "replay",
+      ["protocol", "link", "data", "module", "devices"],
+      "sessions of devices, recorded and repeated: knows no broker and no command",
+    ),
     layer("ota", ["protocol", "link", "module", "build"], "manifests and rollout: know no command"),
     layer(
       "cloud",

@@ -26,9 +26,9 @@ const model = new Model([28, 28, 1])
   .add(maxPool(2))
   .add(dense(10));
 // the backbone stays, its head learns; lr and last (layers that learn) are for those who train a backbone
-const trainer = new Trainer(model, { learningRate: param("lr", 0.002), totalSteps: paramInt("steps", 0) })
+const trainer = new Trainer(model, { learningRate: param("lr", 0.001), totalSteps: paramInt("steps", 0) })
   .trainLast(paramInt("last", 1))
-  .replay(new ReplayBuffer(paramInt("buffer", 16384)), paramInt("replays", 1));
+  .replay(new ReplayBuffer(paramInt("buffer", 16384)), paramInt("replays", 4));
 const drift = new Drift(param("lambda", 20), param("delta", 0.1));
 labels.open();
 

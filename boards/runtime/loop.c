@@ -202,6 +202,8 @@ Error loopRun(uint32_t steps, Fault *fault) {
   return OM_OK;
 }
 
+uint32_t loopSteps(void) { return loop.steps; }
+
 void loopPause(void) {
   loop.running = false;
   loop.dirty = true;

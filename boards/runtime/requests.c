@@ -4,8 +4,9 @@
 #include <string.h>
 
 #include "crc32c.h"
+#include "sha256.h"
 
-enum { START = 1, PAUSE, RESUME, READ, WRITE, SELF_TEST, MESSAGE, STATUS };
+enum { START = 1, PAUSE, RESUME, READ, WRITE, SELF_TEST, MESSAGE, STATUS, DIGEST };
 enum { MAX_READ = 512, REGION_STATE = 0 };
 // a checkpoint (docs/abi.md, "Learned state"): the first four words of its header say whose it is
 enum { STATE_MAGIC = 0x504b434f, STATE_MARKS = 4, STATE_CRC = 6, STATE_HEADER = 32 };
@@ -105,6 +106,13 @@ static void putDone(CborWriter *w, const Request *request, uint32_t pairs) {
   cborInt(w, request->id);
   cborInt(w, 1);
   cborInt(w, OM_OK);
+}
+
+/** An answer that says when the request was carried out: replaying needs to know. */
+static void putDoneAt(CborWriter *w, const Request *request) {
+  putDone(w, request, 1);
+  cborInt(w, 2);
+  cborInt(w, loopSteps());
 }
 
 static void putRefusal(CborWriter *w, const Request *request, const Fault *fault) {
@@ -240,7 +248,7 @@ static Error writeRegion(const Request *request, CborWriter *answer, Fault *faul
     memcpy(at, request->data[4], request->bytes[4]);
     if (request->flag5) error = loopModuleCall(abiRestore(fault), fault);
   }
-  if (error == OM_OK) putDone(answer, request, 0);
+  if (error == OM_OK) putDoneAt(answer, request);
   return error;
 }
 
@@ -262,8 +270,26 @@ static Error selfTest(const Request *request, CborWriter *answer, Fault *fault) 
 static Error message(const Request *request, CborWriter *answer, Fault *fault) {
   Error error = need(request, 1 << 2, fault);
   if (error == OM_OK) error = loopModuleCall(abiMessage(request->data[2], request->bytes[2], fault), fault);
-  if (error == OM_OK) putDone(answer, request, 0);
+  if (error == OM_OK) putDoneAt(answer, request);
   return error;
+}
+
+static Error digest(const Request *request, CborWriter *answer, Fault *fault) {
+  uint8_t *data;
+  uint32_t bytes;
+  Error error = abiState(&data, &bytes, fault);
+  if (error != OM_OK) return error;
+  uint8_t value[SHA256_BYTES];
+  Sha256 hash;
+  sha256Start(&hash);
+  sha256Take(&hash, data, bytes);
+  sha256End(&hash, value);
+  putDone(answer, request, 2);
+  cborInt(answer, 2);
+  cborBytes(answer, value, sizeof value);
+  cborInt(answer, 3);
+  cborInt(answer, loopSteps());
+  return OM_OK;
 }
 
 static Error carryOut(Request *request, CborWriter *answer, Fault *fault) {
@@ -278,6 +304,7 @@ static Error carryOut(Request *request, CborWriter *answer, Fault *fault) {
   case WRITE: return writeRegion(request, answer, fault);
   case SELF_TEST: return selfTest(request, answer, fault);
   case MESSAGE: return message(request, answer, fault);
+  case DIGEST: return digest(request, answer, fault);
   case STATUS:
     putDone(answer, request, 1);
     cborInt(answer, 2);

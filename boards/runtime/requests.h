@@ -16,6 +16,8 @@ MUST_CHECK Error loopLoad(const AbiConfig *config, Fault *fault);
 /** Lets a loaded module step; pauses by itself after `steps`, 0: no end. */
 MUST_CHECK Error loopRun(uint32_t steps, Fault *fault);
 void loopPause(void);
+/** Steps since the start. */
+uint32_t loopSteps(void);
 /** After a call into the module: an error that stopped it becomes the device's error. Returns `error`. */
 Error loopModuleCall(Error error, const Fault *fault);
 void loopPutState(CborWriter *w);

@@ -8,6 +8,7 @@ import { defineCloud } from "./cloud.ts";
 import { defineDevices } from "./devices.ts";
 import { defineExport } from "./export.ts";
 import { defineMonitor } from "./monitor.ts";
+import { defineReplay } from "./replay.ts";
 import { defineSim } from "./sim.ts";
 import { defineStart } from "./start.ts";
 import { Exit, printError, UsageError } from "./support/exit.ts";
@@ -39,6 +40,7 @@ export async function main(argv: string[]): Promise<number> {
     defineCloud,
     defineWeights,
     defineExport,
+    defineReplay,
     defineBuild,
   ];
   for (const define of verbs) define(program, finish);

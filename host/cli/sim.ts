@@ -7,14 +7,17 @@ import { Option } from "commander";
 import type { Target } from "../build/modules.ts";
 import type { DatasetName } from "../data/dataset.ts";
 import type { StateRecord } from "../protocol/state-record.ts";
+import type { LocalRecorder } from "../replay/local-recorder.ts";
 import { buildInThread, findApp, outputOf } from "./support/apps.ts";
 import { Exit, UsageError } from "./support/exit.ts";
+import { openLog } from "./support/files.ts";
 import { bytes, count, decimal, duration, percent } from "./support/format.ts";
 import { param } from "./support/params.ts";
 import { Progress } from "./support/progress.ts";
 import { Screen } from "./support/screen.ts";
 import { harmless, pad, style } from "./support/style.ts";
 import { type DefineVerb, repeated, whole } from "./support/verb.ts";
+import { version } from "./support/version.ts";
 
 /** Steps are run in slices of this time, so that progress and Ctrl-C go on. */
 const SLICE_MS = 50;
@@ -28,6 +31,7 @@ interface SimOptions {
   data: DatasetName;
   images: number;
   param?: [string, number][];
+  record?: string;
   json?: boolean;
 }
 
@@ -49,6 +53,7 @@ export const defineSim: DefineVerb = (program, finish) => {
     )
     .option("--images <n>", "training images to use, at most", whole(1, 1e6), 10_000)
     .option("--param <name=value>", "a parameter of the app (repeatable)", repeated(param))
+    .option("--record <file>", "write the session to a file that octomote replay repeats")
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
@@ -96,13 +101,16 @@ async function sim(options: SimOptions): Promise<number> {
   });
   const dataset = await loadDataset(options.data, { limit: { train: options.images, test: 2000 }, seed: 1 });
   progress.note("data", `${dataset.name} · ${harmless(dataset.source)}`);
-  const samples = parseSamples(encodeSamples(dataset, { seed: options.seed }), dataset.name);
+  const sampleFile = encodeSamples(dataset, { seed: options.seed });
+  const samples = parseSamples(sampleFile, dataset.name);
 
   let next = 0;
   let record: StateRecord = {};
-  const host = await ModuleHost.load(await readFile(path), {
+  const module = await readFile(path);
+  const params = Object.fromEntries(options.param ?? []);
+  const host = await ModuleHost.load(module, {
     seed: options.seed,
-    params: Object.fromEntries(options.param ?? []),
+    params,
     intrinsics: await readFile(intrinsics),
     sensor: () => samples.at(next++ % samples.count),
     publish: (channel, published) => {
@@ -111,6 +119,9 @@ async function sim(options: SimOptions): Promise<number> {
     log: (_level, text) => screen.line(`  ${style.dim(harmless(text))}`),
   });
   host.start();
+  const log = options.record === undefined ? undefined : openLog(options.record);
+  const recorder =
+    log && (await startRecording(module, sampleFile, dataset.name, options.seed, params, log.write));
   const began = performance.now();
   await progress.step("learning", "0 steps", async (tell) => {
     for (let done = 0; done < options.steps; ) {
@@ -118,6 +129,7 @@ async function sim(options: SimOptions): Promise<number> {
       while (done < options.steps && performance.now() < until) {
         host.step();
         done++;
+        recorder?.stepped(done, host, record, next);
       }
       tell(`${count(done)} of ${count(options.steps)} steps, loss ${decimal(record.loss)}`);
       await breathe();
@@ -125,6 +137,8 @@ async function sim(options: SimOptions): Promise<number> {
     return `${count(options.steps)} steps`;
   });
   const seconds = (performance.now() - began) / 1000;
+  recorder?.end(options.steps, host, record, next);
+  log?.close();
   const state = host.state();
   const result = {
     app: app.name,
@@ -154,4 +168,17 @@ async function sim(options: SimOptions): Promise<number> {
     line("digest", style.bold(result.digest));
   }
   return Exit.ok;
+}
+
+async function startRecording(
+  module: Uint8Array,
+  samples: Uint8Array,
+  source: string,
+  seed: number,
+  params: Readonly<Record<string, number>>,
+  write: (bytes: Uint8Array) => void,
+): Promise<LocalRecorder> {
+  const { LocalRecorder: Recorder } = await import("../replay/local-recorder.ts");
+  const info = { device: "sim", board: "node", engine: "node", firmware: version, module, source };
+  return new Recorder(info, samples, { seed, params }, write);
 }

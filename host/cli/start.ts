@@ -50,6 +50,7 @@ interface StartOptions extends BrokerOptions {
   port: number;
   mqttPort: number;
   homeAssistant: boolean;
+  record?: string;
   verbose?: boolean;
 }
 
@@ -79,6 +80,10 @@ export const defineStart: DefineVerb = (program, finish) => {
       "127.0.0.1",
     )
     .option("--no-home-assistant", "do not announce devices to Home Assistant")
+    .option(
+      "--record <file>",
+      "write what each device sees and is told to a log that octomote replay repeats",
+    )
     .option("--verbose", "print every line of the log")
     .addHelpText(
       "after",
@@ -162,7 +167,7 @@ async function run(app: App, options: StartOptions, screen: Screen, lifetime: Li
 
   const fleet = new Fleet(bridge, lifetime, (level, message) => bridge.bus.emit("log", { level, message }));
   await progress.step("devices", "starting", async () => {
-    await untilLeaving(fleet.start(prepared), lifetime);
+    await untilLeaving(fleet.start({ ...prepared, record: options.record }), lifetime);
     return prepared.devices.map(({ id, board }) => `${id} ${style.dim(board)}`).join(", ");
   });
   view.run();

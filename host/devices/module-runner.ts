@@ -6,6 +6,7 @@ import { MAX_PARAMS, ModuleHost } from "../module/module-host.ts";
 import { errorCode, type Fault } from "../protocol/errors.ts";
 import type { Memory, State } from "../protocol/messages.ts";
 import type { Param } from "../protocol/params.ts";
+import type { At } from "../protocol/requests.ts";
 import { decodeStateRecord, type StateRecord } from "../protocol/state-record.ts";
 import { DeviceFault, type Handlers } from "./device-endpoint.ts";
 import { moduleFault } from "./module-fault.ts";
@@ -63,6 +64,7 @@ export class ModuleRunner {
       selfTest: () => this.#selfTest(),
       message: ({ bytes }) => this.#message(bytes),
       status: () => this.#state(),
+      digest: () => this.#digest(),
     };
   }
 
@@ -198,14 +200,14 @@ export class ModuleRunner {
     return { bytes: state.slice(offset, offset + length), total: state.length };
   }
 
-  #write(region: number, offset: number, bytes: Uint8Array, last: boolean): undefined {
+  #write(region: number, offset: number, bytes: Uint8Array, last: boolean): At {
     const own = this.#region(region);
     const end = offset + bytes.length;
     if (end > own.length) throw fault("bad-range", { got: end, want: own.length });
     const whole = this.#written !== null && offset > 0 ? this.#written : own.slice();
     whole.set(bytes, offset);
     this.#written = whole;
-    if (!last) return undefined;
+    if (!last) return { steps: this.#steps };
     this.#written = null;
     const host = this.#loaded();
     const wrong = host.refusalOf(whole);
@@ -215,7 +217,7 @@ export class ModuleRunner {
     } catch (error) {
       this.#failed(error, "restore");
     }
-    return undefined;
+    return { steps: this.#steps };
   }
 
   /** The golden vectors may touch the module: it is forgotten afterwards. */
@@ -230,7 +232,7 @@ export class ModuleRunner {
     }
   }
 
-  #message(bytes: Uint8Array): undefined {
+  #message(bytes: Uint8Array): At {
     const host = this.#loaded();
     const inbox = host.inbox;
     if (inbox === 0) throw fault("no-inbox");
@@ -240,7 +242,13 @@ export class ModuleRunner {
     } catch (error) {
       this.#failed(error, "message");
     }
-    return undefined;
+    return { steps: this.#steps };
+  }
+
+  async #digest(): Promise<{ sha256: Uint8Array; steps: number }> {
+    const state = this.#region(0);
+    const steps = this.#steps;
+    return { sha256: new Uint8Array(await crypto.subtle.digest("SHA-256", new Uint8Array(state))), steps };
   }
 
   #state(): State {

@@ -42,11 +42,16 @@ export interface DeviceLinkEvents {
   state: [State];
   log: [LogMessage];
   features: [Uint8Array];
+  /** A request was carried out: told as its answer comes, in the order of the wire, before whatever comes behind it. */
+  answered: [Answered];
   /** Text that the device printed between frames. */
   text: [string];
   /** The device sent something that does not follow the protocol; told once for each kind. */
   problem: [MessageError];
 }
+
+/** A request that a device has carried out. */
+export type Answered = { [V in Verb]: { verb: V; args: RequestArgs[V]; answer: Answers[V] } }[Verb];
 
 export interface LinkStats {
   bytesIn: number;
@@ -110,7 +115,10 @@ export class DeviceLink extends EventEmitter<DeviceLinkEvents> {
   readonly #decoder: FrameDecoder;
   readonly #channel: GoBackN;
   readonly #waitress = new Waitress<Response>();
-  readonly #pending = new Map<number, { frame: Outgoing; order: Order<Response> }>();
+  readonly #pending = new Map<
+    number,
+    { frame: Outgoing; order: Order<Response>; verb: Verb; args: RequestArgs[Verb] }
+  >();
   readonly #streams = new StreamCounter();
   readonly #problems = new Set<string>();
   readonly #stats = { bytesIn: 0, bytesOut: 0, framesIn: 0, framesOut: 0, bad: 0, noise: 0 };
@@ -205,6 +213,8 @@ export class DeviceLink extends EventEmitter<DeviceLinkEvents> {
     const frame = this.#channel.push(FrameType.request, payload);
     this.#pending.set(id, {
       frame,
+      verb,
+      args,
       order: {
         ...order,
         fail: (cause) => order.fail(error({ code: HostError.linkDown, text: cause.message })),
@@ -286,7 +296,13 @@ export class DeviceLink extends EventEmitter<DeviceLinkEvents> {
 
   #reliable(frame: Frame): void {
     if (!this.#channel.receive(frame.sequence) || frame.type !== FrameType.response) return;
-    if (!this.#waitress.serve(decodeResponse(frame.payload))) this.#counts.late++;
+    const response = decodeResponse(frame.payload);
+    const asked = this.#pending.get(response.id);
+    if (!this.#waitress.serve(response)) this.#counts.late++;
+    else if (asked && response.fault.code === 0 && this.listenerCount("answered") > 0) {
+      const { verb, args } = asked;
+      this.emit("answered", { verb, args, answer: decodeAnswer(verb, response) } as Answered);
+    }
   }
 
   #stream(frame: Frame): void {

@@ -33,8 +33,8 @@ export interface ModuleHostOptions {
   publish?(channel: number, bytes: Uint8Array): unknown;
   log?(level: number, text: string): void;
   clock?(): bigint;
-  /** Told of each intrinsic that a device module calls, before it runs: how a host sees what a model does. */
-  observe?(name: string, args: readonly number[]): void;
+  /** Told of each intrinsic that a device module has called, and what it returned: how a host sees what a model does. */
+  observe?(name: string, args: readonly number[], result: number | undefined): void;
 }
 
 /** A module ended a call with a named error (docs/errors.md). */
@@ -132,8 +132,9 @@ export class ModuleHost {
       }
       table[from] ??= {};
       table[from][name] = (...values: number[]) => {
-        options.observe?.(name, values);
-        return intrinsics?.[name]?.(...values);
+        const result = intrinsics?.[name]?.(...values);
+        options.observe?.(name, values, result);
+        return result;
       };
     }
     const instance = await instantiate(module, table as Record<string, Record<string, unknown>>);

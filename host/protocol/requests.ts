@@ -23,6 +23,12 @@ export interface RequestArgs {
   selfTest: Record<string, never>;
   message: { bytes: Uint8Array };
   status: Record<string, never>;
+  digest: Record<string, never>;
+}
+
+/** Steps since the start that a device had made when it carried a request out; firmware of before 0.1 does not say. */
+export interface At {
+  steps?: number;
 }
 
 /** What each verb is answered with. */
@@ -32,11 +38,13 @@ export interface Answers {
   resume: undefined;
   /** `total`: the region's length in all. */
   read: { bytes: Uint8Array; total: number };
-  write: undefined;
+  write: At;
   /** The module's digest, 0 … 2^32 − 1. */
   selfTest: number;
-  message: undefined;
+  message: At;
   status: State;
+  /** SHA-256 of the learned state, and when it was that. */
+  digest: { sha256: Uint8Array; steps: number };
 }
 
 export type Verb = keyof RequestArgs;
@@ -51,6 +59,7 @@ export const VERBS: Readonly<Record<Verb, number>> = {
   selfTest: 6,
   message: 7,
   status: 8,
+  digest: 9,
 };
 
 const VERB_NAMES = new Map(Object.entries(VERBS).map(([name, number]) => [number, name as Verb]));
@@ -95,6 +104,7 @@ const writeArgs: { [V in Verb]: (args: RequestArgs[V]) => Entries } = {
     return [[2, bytes]];
   },
   status: () => [],
+  digest: () => [],
 };
 
 const readArgs: { [V in Verb]: (fields: Fields) => WireArgs[V] } = {
@@ -119,6 +129,7 @@ const readArgs: { [V in Verb]: (fields: Fields) => WireArgs[V] } = {
   selfTest: () => ({}),
   message: (fields) => ({ bytes: fields.bytes(2) }),
   status: () => ({}),
+  digest: () => ({}),
 };
 
 function uint32(name: string, value: number): number {
@@ -170,6 +181,12 @@ export function decodeRequest(payload: Uint8Array): Request | BadRequest {
   }
 }
 
+function at({ steps }: At): Entries {
+  return [[2, steps === undefined ? undefined : uint32("steps", steps)]];
+}
+
+const readAt = (fields: Fields): At => (fields.has(2) ? { steps: fields.uint32(2) } : {});
+
 const writeAnswer: { [V in Verb]: (answer: Answers[V]) => Entries } = {
   start: () => [],
   pause: () => [],
@@ -178,11 +195,15 @@ const writeAnswer: { [V in Verb]: (answer: Answers[V]) => Entries } = {
     [2, bytes],
     [3, integer(total)],
   ],
-  write: () => [],
+  write: at,
   selfTest: (digest) => [[2, digest]],
-  message: () => [],
+  message: at,
   status: (state) => [
     [2, new Map(stateEntries(state).filter((entry): entry is [number, CborValue] => entry[1] !== undefined))],
+  ],
+  digest: ({ sha256, steps }) => [
+    [2, sha256],
+    [3, uint32("steps", steps)],
   ],
 };
 
@@ -191,10 +212,11 @@ const readAnswer: { [V in Verb]: (fields: Fields) => Answers[V] } = {
   pause: () => undefined,
   resume: () => undefined,
   read: (fields) => ({ bytes: fields.bytes(2), total: fields.uint32(3) }),
-  write: () => undefined,
+  write: readAt,
   selfTest: (fields) => fields.word(2) >>> 0,
-  message: () => undefined,
+  message: readAt,
   status: (fields) => readState(fields.fields(2)),
+  digest: (fields) => ({ sha256: fields.bytes(2), steps: fields.uint32(3) }),
 };
 
 /** A response whose id and code are read; the answer's fields wait for the verb that the id belongs to. */

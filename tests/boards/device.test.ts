@@ -3,6 +3,7 @@ import { createHash } from "node:crypto";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { DeviceLink } from "../../host/link/device-link.ts";
 import { RequestError } from "../../host/link/errors.ts";
+import { readRegion } from "../../host/link/regions.ts";
 import type { Fault } from "../../host/protocol/errors.ts";
 import type { RequestArgs, Verb } from "../../host/protocol/requests.ts";
 import { requires } from "../support/requirements.ts";
@@ -144,6 +145,19 @@ function behaviour(board: TestBoard): void {
     await until(link, ({ running }) => !running);
     expect(await link.request("selfTest", {})).toBe(0x1234567);
     expect(await refusal(link, "resume", {})).toMatchObject({ code: 62 });
+  });
+
+  it("says the digest of its learned state, and after which step it was that", async () => {
+    expect(await link.request("digest", {}).catch(({ code }) => code)).toBe(62);
+    await link.request("start", { seed: 3, steps: 4 });
+    await until(link, ({ running }) => !running);
+    const state = await readRegion(link, 0);
+    const { sha256, steps } = await link.request("digest");
+    expect(Buffer.from(sha256).toString("hex")).toBe(createHash("sha256").update(state).digest("hex"));
+    expect(steps).toBe(4);
+    const write = { region: 0, offset: 28, bytes: new Uint8Array(4), last: true };
+    expect(await link.request("write", write)).toEqual({ steps: 4 });
+    expect(await link.request("message", { bytes: int(1) })).toEqual({ steps: 4 });
   });
 
   it("hands messages to the module, and its log and features to the host", async () => {

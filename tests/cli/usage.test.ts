@@ -1,7 +1,18 @@
 import { describe, expect, it } from "vitest";
 import { run } from "./support/octomote.ts";
 
-const VERBS = ["start", "sim", "bridge", "devices", "monitor", "cloud", "weights", "export", "build"];
+const VERBS = [
+  "start",
+  "sim",
+  "bridge",
+  "devices",
+  "monitor",
+  "cloud",
+  "weights",
+  "export",
+  "replay",
+  "build",
+];
 
 describe("help", () => {
   it("lists every verb and the exit codes", async () => {

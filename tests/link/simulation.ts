@@ -157,15 +157,16 @@ export class Simulation {
           throw new DeviceFault({ code: 64, got: offset + bytes.length, want: this.region.length });
         }
         this.region.set(bytes, offset);
-        return undefined;
+        return {};
       },
       selfTest: () => 0xfedcba98,
       message: ({ bytes }) => {
         const text = new TextDecoder().decode(bytes);
         this.carriedOut.set(text, (this.carriedOut.get(text) ?? 0) + 1);
-        return undefined;
+        return {};
       },
       status: () => this.#state(),
+      digest: () => ({ sha256: new Uint8Array(32), steps: 0 }),
     };
   }
 }

@@ -57,9 +57,9 @@ describe("labels over the link", () => {
     expect(run.steps(5)).toMatchObject({ steps: 0, kept: 0, labelsLeft: 0 });
     run.host.message(encodeLabel(3, 20));
     expect(run.steps(1)).toMatchObject({ steps: 1, kept: 1, labelsLeft: 19 });
-    // an old one with each new one
-    expect(run.steps(19)).toMatchObject({ steps: 1 + 19 * 2, kept: 20, labelsLeft: 0, class: 3 });
-    expect(run.steps(10)).toMatchObject({ steps: 39, kept: 20, class: 3 });
+    // four old ones with each new one
+    expect(run.steps(19)).toMatchObject({ steps: 1 + 19 * 5, kept: 20, labelsLeft: 0, class: 3 });
+    expect(run.steps(10)).toMatchObject({ steps: 96, kept: 20, class: 3 });
   });
 
   it("win over the sensor's own, and end at once with none", async () => {

@@ -1,11 +1,13 @@
 // The virtual devices of `octomote start`: given data, started, told to learn, and ended.
 
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { extname, join } from "node:path";
 import type { Bridge } from "../../bridge/bridge.ts";
 import { messageOf } from "../../bridge/errors.ts";
 import { startVirtualDevice, type VirtualDevice } from "../../devices/virtual-device.ts";
+import { SessionRecorder } from "../../replay/recorder.ts";
+import { openLog } from "../support/files.ts";
 import type { Lifetime } from "../support/lifetime.ts";
 import type { PlannedDevice } from "./plan.ts";
 import type { SampleSource } from "./source.ts";
@@ -18,9 +20,22 @@ export interface FleetOptions {
   /** Device module. */
   module: string;
   source: SampleSource;
+  /** Writes a session log of each device to this file; of several, to one each with the device's id in its name. */
+  record?: string;
 }
 
 type Tell = (level: "error" | "warning", message: string) => void;
+
+interface Recording {
+  recorder: SessionRecorder;
+  close(): void;
+}
+
+/** Where the log of a device goes: `session.cbor`, or `session.kitchen.cbor` where there are several. */
+function logPath(path: string, id: string, devices: number): string {
+  const ending = extname(path);
+  return devices === 1 ? path : `${path.slice(0, path.length - ending.length)}.${id}${ending}`;
+}
 
 export class Fleet {
   readonly #bridge: Bridge;
@@ -30,6 +45,7 @@ export class Fleet {
   readonly #starting = new Set<Promise<void>>();
   readonly #over = new AbortController();
   readonly #tell: Tell;
+  readonly #recordings: Recording[] = [];
 
   /** Does nothing. `tell` hears of devices that end by themselves. */
   constructor(bridge: Bridge, lifetime: Lifetime, tell: Tell) {
@@ -53,7 +69,8 @@ export class Fleet {
 
   async #startOne(planned: PlannedDevice, options: FleetOptions, folder: string): Promise<void> {
     const samples = join(folder, `${planned.id}.samples`);
-    await writeFile(samples, options.source.samples(planned.seed));
+    const file = options.source.samples(planned.seed);
+    await writeFile(samples, file);
     const device = await startVirtualDevice({
       id: planned.id,
       board: planned.board,
@@ -62,6 +79,7 @@ export class Fleet {
       signal: this.#over.signal,
     });
     this.#running.set(device, planned.seed);
+    if (options.record !== undefined) await this.#record(device, file, options);
     const detach = this.#bridge.attach(
       device.link,
       device.pid === undefined ? "virtual" : `virtual, process ${device.pid}`,
@@ -92,7 +110,26 @@ export class Fleet {
     return (await Promise.all(answers)).every((learns) => learns);
   }
 
+  async #record(device: VirtualDevice, samples: Uint8Array, options: FleetOptions): Promise<void> {
+    const path = logPath(options.record as string, device.id, options.devices.length);
+    const log = openLog(path);
+    const recorder = new SessionRecorder({
+      module: await readFile(options.module),
+      samples,
+      source: options.source.name,
+      write: log.write,
+    });
+    recorder.attach(device.link);
+    this.#recordings.push({ recorder, close: log.close });
+  }
+
   async #stop(): Promise<void> {
+    await Promise.all(
+      this.#recordings.splice(0).map(async ({ recorder, close }) => {
+        await recorder.end();
+        close();
+      }),
+    );
     const ends = [...this.#running.keys()].map((device) =>
       device.stop().catch((error) => this.#tell("error", `${device.id}: ${messageOf(error)}`)),
     );

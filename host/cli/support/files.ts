@@ -1,6 +1,7 @@
 // Files that a verb reads and writes whole.
 
 import { randomUUID } from "node:crypto";
+import { closeSync, openSync, writeSync } from "node:fs";
 import { readFile, rename, rm, writeFile } from "node:fs/promises";
 import { messageOf, OctomoteError } from "../../bridge/errors.ts";
 
@@ -21,6 +22,16 @@ export async function writeWhole(path: string, content: Uint8Array | string): Pr
     await rename(part, path);
   } catch (error) {
     await rm(part, { force: true });
+    throw new OctomoteError(`${path} cannot be written: ${messageOf(error)}`, "choose another place");
+  }
+}
+
+/** Opens a file that grows while things happen. @throws OctomoteError */
+export function openLog(path: string): { write(bytes: Uint8Array): void; close(): void } {
+  try {
+    const file = openSync(path, "w");
+    return { write: (bytes) => void writeSync(file, bytes), close: () => closeSync(file) };
+  } catch (error) {
     throw new OctomoteError(`${path} cannot be written: ${messageOf(error)}`, "choose another place");
   }
 }

@@ -58,3 +58,9 @@ export function sparkline(values: readonly number[], width: number): string {
   }
   return line.padEnd(width);
 }
+
+/** A histogram as bars, one for each bin; the tallest is full. */
+export function bars(bins: readonly number[]): string {
+  const most = Math.max(1, ...bins);
+  return bins.map((n) => (n === 0 ? " " : BARS[Math.ceil((n / most) * BARS.length) - 1])).join("");
+}

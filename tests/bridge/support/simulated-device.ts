@@ -82,10 +82,11 @@ export function simulateDevice(id: string, options: SimulatedOptions = {}): Simu
       return run(true)();
     }),
     read: note("read", () => ({ bytes: new Uint8Array(0), total: 0 })),
-    write: note("write", () => undefined),
+    write: note("write", () => ({})),
     selfTest: note("selfTest", () => 0x1234),
-    message: note("message", () => undefined),
+    message: note("message", () => ({})),
     status: note("status", () => state),
+    digest: note("digest", () => ({ sha256: new Uint8Array(32), steps: state.steps })),
   };
   const device: Hello = {
     protocol: 1,

@@ -1,0 +1,173 @@
+/**
+ * `npm run bench:personalise`: a backbone that learned eight classes of Fashion-MNIST is shown two more on the device, 20 samples of each, with
+ * and without a replay buffer: what it knows of the new ones, and what it still knows of the old ones.
+ *
+ *     --short            a budget of seconds, one seed
+ *     --seeds 0,1,2      seeds (initial weights, order, samples, draws)
+ *     --new 8,9          the classes that the backbone does not know
+ *     --generated        drawn glyphs instead of Fashion-MNIST
+ *     --json FILE        writes what docs/benchmarks.md is made of
+ */
+import { createHash } from "node:crypto";
+import { readFile, writeFile } from "node:fs/promises";
+import { parseArgs } from "node:util";
+import { type BuiltModule, buildIntrinsics, buildModules, ROOT } from "../host/build/modules.ts";
+import { loadDataset } from "../host/data/dataset.ts";
+import { permutation } from "../host/data/random.ts";
+import { type Machine, machineText, thisMachine } from "./machine.ts";
+import {
+  type Method,
+  type Outcome,
+  type PersonaliseBudget,
+  personalise,
+  samplesOf,
+  trainBackbone,
+} from "./personalise/run.ts";
+import { markdownTable, percent } from "./tables.ts";
+
+export const FULL: PersonaliseBudget = {
+  train: 10_000,
+  test: 2_000,
+  fresh: [8, 9],
+  epochs: 5,
+  backboneRate: 0.005,
+  life: 400,
+  shots: 20,
+  shows: 10,
+  rate: 0.001,
+};
+/** A budget for CI: seconds, not minutes. */
+export const SHORT: PersonaliseBudget = { ...FULL, train: 1_500, test: 300, epochs: 1, life: 150 };
+
+export const METHODS: readonly Method[] = [
+  { name: "none", buffer: 448, replays: 0, last: 1 },
+  { name: "2 KB", buffer: 2048, replays: 4, last: 1 },
+  { name: "4 KB", buffer: 4096, replays: 4, last: 1 },
+  { name: "16 KB", buffer: 16_384, replays: 4, last: 1 },
+  { name: "16 KB, 1 old sample with each new one", buffer: 16_384, replays: 1, last: 1 },
+  { name: "none, all layers learn", buffer: 448, replays: 0, last: 3 },
+  { name: "16 KB of frames, all layers learn", buffer: 16_384, replays: 4, last: 3 },
+];
+
+/** What `--json` writes. */
+export interface PersonaliseResult {
+  data: { name: string; source: string; classes: readonly string[] };
+  budget: PersonaliseBudget;
+  module: { bytes: number; sha256: string };
+  machine: Machine;
+  seeds: readonly number[];
+  /** An outcome for each seed. */
+  methods: { method: Method; outcomes: Outcome[] }[];
+}
+
+export async function measurePersonalise(
+  budget: PersonaliseBudget,
+  seeds: readonly number[],
+  data: "fashion-mnist" | "generated",
+  tell: (text: string) => void = () => {},
+): Promise<PersonaliseResult> {
+  const [built] = await buildModules({ targets: ["device"], apps: [`${ROOT}/assembly/apps/personalise.ts`] });
+  const bytes = async (path: string): Promise<Uint8Array<ArrayBuffer>> =>
+    new Uint8Array(await readFile(path));
+  const wasm = await bytes((built as BuiltModule).path);
+  const modules = { wasm, intrinsics: await bytes(await buildIntrinsics()) };
+  const dataset = await loadDataset(data, { limit: { train: budget.train, test: budget.test } });
+  const train = samplesOf(dataset, dataset.train, false);
+  const test = samplesOf(dataset, dataset.test, true);
+  const old = train.filter(({ label }) => !budget.fresh.includes(label));
+  const methods = METHODS.map((method): PersonaliseResult["methods"][number] => ({ method, outcomes: [] }));
+  for (const seed of seeds) {
+    const backbone = await trainBackbone(modules, old, budget, seed);
+    tell(`seed ${seed}: the backbone knows eight classes`);
+    const life = [...permutation(old.length, seed, 78)].slice(0, budget.life).map((i) => old[i]!);
+    const order = [...permutation(train.length, seed, 77)].map((i) => train[i]!);
+    const fresh = budget.fresh.flatMap((label) =>
+      order.filter((sample) => sample.label === label).slice(0, budget.shots),
+    );
+    for (const { method, outcomes } of methods) {
+      const outcome = await personalise({ modules, backbone, life, fresh, test, budget, seed }, method);
+      outcomes.push(outcome);
+      tell(
+        `seed ${seed}, ${method.name}: ${percent(outcome.after.old)} %, new ${percent(outcome.after.fresh)} %`,
+      );
+    }
+  }
+  const { name, source, classes } = dataset;
+  return {
+    data: { name, source, classes },
+    budget,
+    module: { bytes: wasm.length, sha256: createHash("sha256").update(wasm).digest("hex") },
+    machine: thisMachine(),
+    seeds,
+    methods,
+  };
+}
+
+const meanOf = (values: readonly number[]): number => values.reduce((sum, x) => sum + x, 0) / values.length;
+
+/** Mean (least to largest) over the seeds. */
+function spread(values: readonly number[]): string {
+  return `${percent(meanOf(values))} (${percent(Math.min(...values))} … ${percent(Math.max(...values))})`;
+}
+
+export function personaliseTable({ methods }: PersonaliseResult): string {
+  return markdownTable(
+    ["replay buffer", "samples", "old, %", "of what it knew, %", "new, %", "steps", "linear memory, bytes"],
+    methods.map(({ method, outcomes }) => [
+      method.name,
+      method.replays ? Math.round(meanOf(outcomes.map(({ kept }) => kept))) : "–",
+      spread(outcomes.map(({ after }) => after.old)),
+      spread(outcomes.map(({ before, after }) => after.old / before.old)),
+      spread(outcomes.map(({ after }) => after.fresh)),
+      meanOf(outcomes.map(({ steps }) => steps)),
+      Math.max(...outcomes.map(({ memory }) => memory)),
+    ]),
+  );
+}
+
+/** What the table is about. */
+export function personaliseText(result: PersonaliseResult): string {
+  const { data, budget, module, seeds, methods, machine } = result;
+  const number = (value: number): string => value.toLocaleString("en-US");
+  const before = methods.flatMap(({ outcomes }) => outcomes.map((outcome) => outcome.before.old));
+  const fresh = budget.fresh.map((label) => data.classes[label] ?? String(label)).join(" and ");
+  return [
+    `${data.name}, the first ${number(budget.train)} training and ${number(budget.test)} test images. The backbone has learned`,
+    `the classes but ${fresh} for ${budget.epochs} epochs and tells ${percent(meanOf(before))} % of their test images.`,
+    `On the device: ${budget.life} more images of these, then ${fresh}, ${budget.shots} images of each, shown`,
+    `${budget.shows} times, SGD ${budget.rate}. Accuracies are among all ten classes; mean (least … largest) of seeds ${seeds.join(", ")}.`,
+    `Device module of ${number(module.bytes)} bytes; ${machineText(machine)}.`,
+  ].join("\n");
+}
+
+function wholes(name: string, text: string): number[] {
+  return text.split(",").map((part) => {
+    const value = Number(part);
+    if (part.trim() === "" || !Number.isInteger(value) || value < 0)
+      throw new Error(`--${name} ${text}: not whole numbers`);
+    return value;
+  });
+}
+
+async function main(): Promise<void> {
+  const { values } = parseArgs({
+    options: {
+      short: { type: "boolean", default: false },
+      generated: { type: "boolean", default: false },
+      seeds: { type: "string" },
+      new: { type: "string" },
+      json: { type: "string" },
+    },
+  });
+  const base = values.short ? SHORT : FULL;
+  const budget = { ...base, fresh: wholes("new", values.new ?? base.fresh.join(",")) };
+  const seeds = wholes("seeds", values.seeds ?? (values.short ? "0" : "0,1,2"));
+  const data = values.generated ? "generated" : "fashion-mnist";
+  const result = await measurePersonalise(budget, seeds, data, (text) => console.log(text));
+  console.log(`\n${personaliseText(result)}\n\n${personaliseTable(result)}`);
+  if (values.json) await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`);
+}
+
+if (process.argv[1] === import.meta.filename) {
+  await main();
+}

@@ -1,0 +1,131 @@
+// Records a session: listens to a device's link, and asks for digests. It changes nothing of what the device learns.
+
+import type { Answered, DeviceLink } from "../link/device-link.ts";
+import type { Hello, State } from "../protocol/messages.ts";
+import { encodeParams } from "../protocol/params.ts";
+import { Region } from "../protocol/requests.ts";
+import { encodeStateRecord } from "../protocol/state-record.ts";
+import { type Entry, encodeEntry } from "./log.ts";
+import { SampleWriter } from "./sample-writer.ts";
+
+export interface RecorderOptions {
+  module: Uint8Array;
+  /** The sample file that the device's sensor plays. */
+  samples: Uint8Array;
+  /** For people: where the samples come from. */
+  source: string;
+  /** Digests are asked for so often: 1,000 ms; 0 never. */
+  digestMs?: number;
+  /** Takes the log's bytes, in order. */
+  write(bytes: Uint8Array): void;
+}
+
+const DIGEST_MS = 1000;
+const DIGEST_TIMEOUT_MS = 20_000;
+
+/** One session of one device. */
+export class SessionRecorder {
+  readonly #options: RecorderOptions;
+  readonly #undo: (() => void)[] = [];
+  readonly #samples: SampleWriter;
+  #link: DeviceLink | undefined;
+  #began = false;
+  #started = false;
+  #faulted = false;
+  /** A learned state that is being written, block by block. */
+  #written: Uint8Array[] = [];
+  #asking = false;
+
+  /** Does nothing. */
+  constructor(options: RecorderOptions) {
+    this.#options = options;
+    this.#samples = new SampleWriter(options.samples, (bytes) => options.write(bytes));
+  }
+
+  /** Listens to the link from now on. What a device learned before the next `start` can't be repeated, and is left out. */
+  attach(link: DeviceLink): void {
+    this.#link = link;
+    const hello = (told: Hello) => this.#hello(told);
+    const answered = (it: Answered) => this.#answered(it);
+    const state = (it: State) => this.#state(it);
+    link.on("hello", hello);
+    link.on("answered", answered);
+    link.on("state", state);
+    this.#undo.push(() => link.off("hello", hello).off("answered", answered).off("state", state));
+    if (link.hello) this.#hello(link.hello);
+    const { digestMs = DIGEST_MS } = this.#options;
+    if (digestMs > 0) {
+      const timer = setInterval(() => void this.#ask(), digestMs);
+      this.#undo.push(() => clearInterval(timer));
+    }
+  }
+
+  /** Asks for a last digest, and ends the log. The link stays. */
+  async end(): Promise<void> {
+    await this.#ask();
+    for (const undo of this.#undo.splice(0)) undo();
+    if (this.#began) this.#put({ kind: "end" });
+  }
+
+  #put(entry: Entry): void {
+    this.#options.write(encodeEntry(entry));
+  }
+
+  #hello({ id, board, engine, firmware }: Hello): void {
+    // a device that comes back after a reset has forgotten its run
+    this.#started = false;
+    if (this.#began) return;
+    this.#began = true;
+    const { module, source } = this.#options;
+    this.#put({ kind: "session", device: id, board, engine, firmware, module, source });
+  }
+
+  #answered(it: Answered): void {
+    if (it.verb === "start") {
+      const { seed, params = {} } = it.args;
+      this.#started = this.#began;
+      this.#faulted = false;
+      if (this.#started) this.#put({ kind: "start", seed, params: encodeParams(params) });
+      return;
+    }
+    if (it.verb === "selfTest") this.#started = false;
+    if (!this.#started) return;
+    if (it.verb === "message" && it.answer.steps !== undefined) {
+      this.#put({ kind: "message", steps: it.answer.steps, bytes: it.args.bytes });
+    } else if (it.verb === "status") {
+      this.#state(it.answer);
+    } else if (it.verb === "digest") {
+      this.#put({ kind: "digest", ...it.answer });
+    } else if (it.verb === "write" && it.args.region === Region.learnedState) {
+      if (it.args.offset === 0) this.#written = [];
+      this.#written.push(it.args.bytes);
+      if (!it.args.last || it.answer.steps === undefined) return;
+      const state = new Uint8Array(Buffer.concat(this.#written));
+      this.#put({ kind: "restore", steps: it.answer.steps, state });
+    }
+  }
+
+  #state({ steps, samples = 0, record, error }: State): void {
+    if (!this.#started) return;
+    this.#samples.shown(samples);
+    if (record) this.#put({ kind: "state", steps, record: encodeStateRecord(record), samples });
+    if (error && !this.#faulted) {
+      this.#faulted = true;
+      const { code, where = 0, got = 0, want = 0 } = error;
+      this.#put({ kind: "fault", steps, code, where, got, want });
+    }
+  }
+
+  async #ask(): Promise<void> {
+    if (!this.#started || this.#asking || !this.#link?.isUp) return;
+    this.#asking = true;
+    try {
+      // the answer comes back through `answered`, in its place
+      await this.#link.request("digest", {}, { timeoutMs: DIGEST_TIMEOUT_MS });
+    } catch {
+      // the device is away, or its module has no learned state: states alone are compared then
+    } finally {
+      this.#asking = false;
+    }
+  }
+}
