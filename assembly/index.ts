@@ -5,6 +5,7 @@ export { labels } from "./device/labels";
 export { log } from "./device/log";
 export { publish } from "./device/publish";
 export { Frame, sensor } from "./device/sensor";
+export { backbone } from "./octo/backbone";
 export { Conv2d, conv2d, dense } from "./octo/conv2d";
 export { HalfTrainer, HalfTrainerOptions } from "./octo/half-trainer";
 export { maxPool } from "./octo/max-pool";

@@ -8,6 +8,10 @@ export const CONV2D: u8 = 1;
 export const DENSE: u8 = 2;
 export const MAX_POOL: u8 = 3;
 export const RELU: u8 = 4;
+export const DEPTHWISE: u8 = 5;
+export const AVERAGE_POOL: u8 = 6;
+export const ADD: u8 = 7;
+export const BACKBONE: u8 = 8;
 
 /** What a layer computed, NHWC with N = 1. It starts with the tensor struct (docs/abi.md): its address is that struct's. */
 export class Output {

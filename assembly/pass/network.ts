@@ -3,7 +3,7 @@ import { LAYER_SHAPE, NET_FORMAT } from "../device/errors";
 import { fail } from "../device/host";
 import { MAX_CONV, MAX_DIM, MAX_PRODUCTS } from "../int8/check";
 import { CONV_BYTES, QUANT_BYTES, TENSOR_BYTES } from "../int8/structs";
-import { CONV2D, createStage, MAX_POOL, NO_FLOOR, NONE, RELU, Stage } from "./stage";
+import { ADD, AVERAGE_POOL, CONV2D, createStage, MAX_POOL, NO_FLOOR, NONE, RELU, Stage } from "./stage";
 
 const MAGIC: i32 = 0x544e504f;
 const VERSION: i32 = 1;
@@ -29,6 +29,13 @@ const CHANNELS: usize = 80;
 const WEIGHTS: usize = 84;
 const BIAS: usize = 88;
 const STORE: usize = 92;
+
+/** Whether layers may take the output of any layer before them. One that is never set leaves nothing of it in a module. */
+let graphs: bool = false;
+
+export function allowGraphs(): void {
+  graphs = true;
+}
 
 @unmanaged
 export class Network {
@@ -64,7 +71,7 @@ export class Network {
         rectify(last, load<i32>(record + QUANT, 4));
         continue;
       }
-      last = read(net, record, i, last);
+      last = read(net, record, i, last, input);
     }
     if (last == input) fail(NET_FORMAT, -1 << 8, 0, 1);
     this.last = last;
@@ -101,13 +108,29 @@ function array(net: usize, stage: Stage, offset: i32, bytes: i64): usize {
   return net + <usize>offset;
 }
 
-function read(net: usize, record: usize, index: i32, previous: Stage): Stage {
+/** The stage that a byte of the record names: 0 the one before, 255 the input, else 1 + the layer's position. */
+function sourceOf(stage: Stage, name: i32, before: Stage, input: Stage): Stage {
+  if (!name) return before;
+  if (name == 255) return input;
+  for (let it = input.next; it != stage; it = it.next) if (it.index == name - 1) return it;
+  stage.refuse(NET_FORMAT, name, stage.index);
+  return before;
+}
+
+function read(net: usize, record: usize, index: i32, before: Stage, input: Stage): Stage {
   const stage = createStage();
   const kind = load<i32>(record);
   stage.kind = kind;
   stage.index = index;
+  before.next = stage;
+  let previous = before;
+  stage.store = load<i32>(record, STORE);
+  if (graphs) {
+    previous = sourceOf(stage, (stage.store >> 8) & 255, before, input);
+    if (kind == ADD) stage.other = sourceOf(stage, (stage.store >> 16) & 255, before, input);
+    stage.store &= 0xff0000ff;
+  }
   stage.previous = previous;
-  previous.next = stage;
   stage.bytes = TENSOR_BYTES;
   stage.convBytes = CONV_BYTES;
   stage.quantBytes = QUANT_BYTES;
@@ -121,7 +144,6 @@ function read(net: usize, record: usize, index: i32, previous: Stage): Stage {
     if (value < least || value > MAX_CONV) stage.refuse(NET_FORMAT, value, least);
   }
   stage.tau = load<i32>(record, TAU);
-  stage.store = load<i32>(record, STORE);
   if (stage.tau < -1 || stage.tau > MAX_TAU) stage.refuse(NET_FORMAT, stage.tau, MAX_TAU);
   if (<u32>stage.store > 2) stage.refuse(NET_FORMAT, stage.store, 0);
   const c = previous.c;
@@ -140,6 +162,7 @@ function read(net: usize, record: usize, index: i32, previous: Stage): Stage {
     if (kind == RELU) rectify(stage, load<i32>(record + QUANT, 4));
     return stage;
   }
+  if (graphs && (kind == AVERAGE_POOL || kind == ADD)) return combine(net, record, stage);
   if (kind != CONV2D) stage.refuse(NET_FORMAT, kind, CONV2D);
   if (perOutput > MAX_PRODUCTS)
     stage.refuse(NET_FORMAT, <i32>min<i64>(perOutput, i32.MAX_VALUE), <i32>MAX_PRODUCTS);
@@ -153,5 +176,22 @@ function read(net: usize, record: usize, index: i32, previous: Stage): Stage {
   const bias = load<i32>(record, BIAS);
   if (bias) stage.bias = array(net, stage, bias, (<i64>stage.c) << 2);
   stage.cost = <i32>min<i64>(perOutput * stage.c, i32.MAX_VALUE);
+  return stage;
+}
+
+/** The rest of a record that means or adds: two multipliers and shifts for a sum, whose second zero point stands for the weights. */
+function combine(net: usize, record: usize, stage: Stage): Stage {
+  const sum = stage.kind == ADD;
+  const tables = sum ? 2 : 1;
+  memory.copy(stage.quant + 4, record + QUANT, 16);
+  if (load<i32>(record, CHANNELS) != tables) stage.refuse(NET_FORMAT, load<i32>(record, CHANNELS), tables);
+  stage.channels = 1;
+  stage.multiplier = array(net, stage, load<i32>(record, MULTIPLIER), tables << 2);
+  stage.shift = array(net, stage, load<i32>(record, SHIFT), tables << 2);
+  stage.weights = <usize>load<i32>(record, WEIGHTS);
+  if (!sum) return stage;
+  const a = stage.previous;
+  const b = stage.other;
+  if (a.h != b.h || a.w != b.w || a.c != b.c) stage.refuse(LAYER_SHAPE, b.size, a.size);
   return stage;
 }

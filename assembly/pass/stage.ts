@@ -10,6 +10,9 @@ export const INPUT: i32 = 0;
 export const CONV2D: i32 = 1;
 export const MAX_POOL: i32 = 3;
 export const RELU: i32 = 4;
+/** Of networks that are no row of layers: octo's backbone runs them, PASS does not. */
+export const AVERAGE_POOL: i32 = 6;
+export const ADD: i32 = 7;
 
 /** Lower bound that clamps nothing. */
 export const NO_FLOOR: i32 = -128;
@@ -88,6 +91,9 @@ export class Stage {
   extraMacs: i32;
   /** Most that an output may be off under FAST. */
   bound: i32;
+  // of a backbone: the second summand, and which buffer holds the output
+  other: Stage;
+  slot: i32;
 
   /** The convolution struct. */
   get conv(): usize {

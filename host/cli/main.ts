@@ -7,6 +7,7 @@ import { defineBuild } from "./build.ts";
 import { defineCloud } from "./cloud.ts";
 import { defineDevices } from "./devices.ts";
 import { defineExport } from "./export.ts";
+import { defineImport } from "./import.ts";
 import { defineMonitor } from "./monitor.ts";
 import { defineReplay } from "./replay.ts";
 import { defineSim } from "./sim.ts";
@@ -40,6 +41,7 @@ export async function main(argv: string[]): Promise<number> {
     defineCloud,
     defineWeights,
     defineExport,
+    defineImport,
     defineReplay,
     defineBuild,
   ];

@@ -2,6 +2,7 @@
 // table of them; of any other the calls of intrinsics tell shapes and places, since every weight passes through them.
 import { stateHeader } from "../protocol/checkpoint.ts";
 import { type WeightsEntry, weightsTable } from "../protocol/weights.ts";
+import { drawKey } from "./mix.ts";
 import { ModuleHost } from "./module-host.ts";
 
 /** A module whose tensors cannot be found. */
@@ -108,18 +109,4 @@ export async function tensorsOf(module: Uint8Array<ArrayBuffer>, intrinsics: Buf
 function indexOf(key: number): number {
   for (let index = 0; index < MAX_LAYERS; index++) if (drawKey(0, 0, index << 2) === key) return index;
   return -1;
-}
-
-/** As docs/abi.md defines draws. */
-function drawKey(seed: number, step: number, tensor: number): number {
-  return fin(seed ^ fin(step ^ fin((tensor + 0x9e3779b9) | 0)));
-}
-
-/** Mixes 32 bits. */
-export function fin(x: number): number {
-  x ^= x >>> 16;
-  x = Math.imul(x, 0x7feb352d);
-  x ^= x >>> 15;
-  x = Math.imul(x, 0x846ca68b);
-  return (x ^ (x >>> 16)) >>> 0;
 }

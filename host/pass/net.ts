@@ -20,6 +20,8 @@ interface Stored {
   tau?: number;
   /** Whether the output is cached or recomputed where it is needed; default: the planner decides. */
   store?: "cache" | "recompute";
+  /** Position of the layer whose output this one takes; −1: the frame. Default: the layer before. Not for PASS. */
+  from?: number;
 }
 
 export interface Conv2d extends Window, Stored {
@@ -45,13 +47,37 @@ export interface MaxPool extends Window, Stored {
   kind: "maxPool";
 }
 
+/** The mean under a window, padding aside. Not for PASS: see averagePool(). */
+export interface AveragePool extends Window, Stored {
+  kind: "averagePool";
+  inputZero?: number;
+  outputZero?: number;
+  /** Scale of the input by that of the output. */
+  multiplier: number;
+  lo?: number;
+  hi?: number;
+}
+
+/** The sum of two outputs of the same shape. Not for PASS. */
+export interface Add extends Stored {
+  kind: "add";
+  /** Position of the second summand; −1: the frame. */
+  other: number;
+  inputZeros: readonly [number, number];
+  outputZero?: number;
+  /** Scale of each summand by that of the sum. */
+  multipliers: readonly [number, number];
+  lo?: number;
+  hi?: number;
+}
+
 /** max(x, zero); zero defaults to 0. */
 export interface Relu {
   kind: "relu";
   zero?: number;
 }
 
-export type NetLayer = Conv2d | MaxPool | Relu;
+export type NetLayer = Conv2d | MaxPool | AveragePool | Add | Relu;
 
 export interface Net {
   /** Shape of a frame, [h, w, c]; int8, NHWC. */
@@ -65,7 +91,7 @@ export class NetError extends Error {
 }
 
 /** Kinds as assembly/octo/layer.ts numbers them. */
-const KIND = { conv2d: 1, maxPool: 3, relu: 4 } as const;
+const KIND = { conv2d: 1, maxPool: 3, relu: 4, averagePool: 6, add: 7 } as const;
 const STORE = { cache: 1, recompute: 2 } as const;
 
 /** "OPNT". */
@@ -164,6 +190,42 @@ function convWords(layer: Conv2d, index: number, channels: number, pool: Pool): 
   ];
 }
 
+function quantWords(layer: Exclude<NetLayer, Relu>, index: number, channels: number, pool: Pool): number[] {
+  if (layer.kind === "conv2d") return convWords(layer, index, channels, pool);
+  if (layer.kind === "maxPool") return [0, 0, -128, 127, 0, 0, 0, 0, 0];
+  const factors = layer.kind === "add" ? layer.multipliers : [layer.multiplier];
+  const [first, second] = layer.kind === "add" ? layer.inputZeros : [layer.inputZero ?? 0, 0];
+  const fixed = factors.map(fixedPoint);
+  return [
+    first,
+    layer.outputZero ?? 0,
+    layer.lo ?? -128,
+    layer.hi ?? 127,
+    pool.add(Int32Array.from(fixed, ({ multiplier }) => multiplier)),
+    pool.add(Int32Array.from(fixed, ({ shift }) => shift)),
+    fixed.length,
+    second,
+    0,
+  ];
+}
+
+function channelsOf(outputs: readonly number[], net: Net, from: number | undefined, index: number): number {
+  const layer = from ?? index - 1;
+  const channels = layer < 0 ? net.input[2] : outputs[layer];
+  if (channels === undefined)
+    throw new NetError(`layer ${index}: takes layer ${layer}, which is not before it`);
+  return channels;
+}
+
+/** Where a layer's inputs come from, as bytes 1 and 2 of its last word: 0 the layer before, 255 the frame, else 1 + position. */
+function sourceWord(layer: Exclude<NetLayer, Relu>, index: number): number {
+  const byte = (from: number | undefined) => {
+    if (from === undefined || from === index - 1) return index > 0 || from === undefined ? 0 : 255;
+    return from < 0 ? 255 : from + 1;
+  };
+  return (byte(layer.from) << 8) | ((layer.kind === "add" ? byte(layer.other) : 0) << 16);
+}
+
 /**
  * The network as bytes.
  * @throws NetError when arrays do not have the lengths that the shapes ask for; whether layers fit each other is for the
@@ -172,26 +234,31 @@ function convWords(layer: Conv2d, index: number, channels: number, pool: Pool): 
 export function encodeNet(net: Net): Uint8Array<ArrayBuffer> {
   const start = NET_HEADER_BYTES + net.layers.length * NET_LAYER_BYTES;
   const pool = new Pool(start);
-  let channels = net.input[2];
+  /** Channels of each layer's output. */
+  const outputs: number[] = [];
   const records = net.layers.map((layer, index): number[] => {
     if (layer.kind === "relu") {
       const zero = layer.zero ?? 0;
+      const channels = channelsOf(outputs, net, undefined, index);
+      outputs.push(channels);
       return [KIND.relu, channels, 1, 1, 1, 1, 1, 1, 0, 0, 0, 0, 1, -1, 0, zero, zero, 127, 0, 0, 0, 0, 0, 0];
     }
     const groups = layer.kind === "conv2d" ? (layer.groups ?? 1) : 1;
-    const before = channels;
-    if (layer.kind === "conv2d") channels = layer.filters;
+    const before = channelsOf(outputs, net, layer.from, index);
+    const after = layer.kind === "conv2d" ? layer.filters : before;
+    outputs.push(after);
+    const window: Window = layer.kind === "add" ? { kernel: 1 } : layer;
     return [
       KIND[layer.kind],
-      channels,
-      ...pair(layer.kernel, 1),
-      ...pair(layer.stride, layer.kind === "maxPool" ? layer.kernel : 1),
-      ...pair(layer.dilation, 1),
-      ...sides(layer.padding),
+      after,
+      ...pair(window.kernel, 1),
+      ...pair(window.stride, layer.kind === "conv2d" ? 1 : window.kernel),
+      ...pair(window.dilation, 1),
+      ...sides(window.padding),
       groups,
       layer.tau === undefined ? -1 : Math.round(layer.tau * 256),
-      ...(layer.kind === "conv2d" ? convWords(layer, index, before, pool) : [0, 0, -128, 127, 0, 0, 0, 0, 0]),
-      layer.store ? STORE[layer.store] : 0,
+      ...quantWords(layer, index, before, pool),
+      (layer.store ? STORE[layer.store] : 0) | sourceWord(layer, index),
     ];
   });
   const arrays = pool.bytes;

@@ -27,7 +27,17 @@ export const HostError = {
 } as const;
 
 /** Layers by kind (assembly/octo/layer.ts). */
-export const LAYERS: readonly string[] = ["input", "conv2d", "dense", "maxPool", "relu"];
+export const LAYERS: readonly string[] = [
+  "input",
+  "conv2d",
+  "dense",
+  "maxPool",
+  "relu",
+  "depthwise",
+  "averagePool",
+  "add",
+  "backbone",
+];
 
 /** The entry points of a module by number (docs/errors.md): `where` of a trap. */
 export const ENTRY_POINTS: readonly string[] = [

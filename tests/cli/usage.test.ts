@@ -10,6 +10,7 @@ const VERBS = [
   "cloud",
   "weights",
   "export",
+  "import",
   "replay",
   "build",
 ];
