@@ -27,9 +27,9 @@ import * as work from "./workspace";
 const MAX_SLOTS: i32 = 8;
 const PLACES: usize = 32;
 /** Bytes of each buffer, then where it lies. */
-const SLOTS: usize = memory.data(64, 4);
+let slots: usize = 0;
 /** Quantisation struct of the second summand. */
-const SECOND: usize = memory.data(40, 4);
+let second: usize = 0;
 
 /** Its output: int8 with zero point 0; one unit counts as 1/128, as in a frame, whatever it was in the model. */
 export class Backbone extends Layer {
@@ -41,6 +41,8 @@ export class Backbone extends Layer {
   /** Errors: LAYER_SHAPE, NET_FORMAT */
   place(input: Layer): void {
     const at = this.net;
+    slots = allocate(PLACES << 1);
+    second = allocate(QUANT_BYTES);
     const network = new Network(at);
     const frame = network.input;
     this.first = frame;
@@ -55,15 +57,15 @@ export class Backbone extends Layer {
         work.needScratch(<i32>scratchNeed(fanIn));
       }
       stage.slot = this.free(stage);
-      const slot = SLOTS + ((<usize>stage.slot) << 2);
+      const slot = slots + ((<usize>stage.slot) << 2);
       store<i32>(slot, max(load<i32>(slot), stage.size));
     }
     for (let slot: usize = 0; slot < PLACES; slot += 4) {
-      const bytes = load<i32>(SLOTS + slot);
-      if (bytes) store<i32>(SLOTS + slot, <i32>allocate(bytes), PLACES);
+      const bytes = load<i32>(slots + slot);
+      if (bytes) store<i32>(slots + slot, <i32>allocate(bytes), PLACES);
     }
     for (let stage = frame.next; stage != END; stage = stage.next) {
-      stage.data = <usize>load<i32>(SLOTS + ((<usize>stage.slot) << 2), PLACES);
+      stage.data = <usize>load<i32>(slots + ((<usize>stage.slot) << 2), PLACES);
     }
     this.bytes = TENSOR_BYTES;
     this.h = end.h;
@@ -110,14 +112,14 @@ function run(stage: Stage): void {
   } else if (stage.kind == AVERAGE_POOL) {
     residual.averagePool2d(conv, stage.quant, xT, before.data, yT, stage.data);
   } else if (stage.kind == ADD) {
-    store<i32>(SECOND, QUANT_BYTES);
-    store<i32>(SECOND, <i32>stage.weights, QUANT_INPUT_ZERO);
-    store<i32>(SECOND, -128, QUANT_LO);
-    store<i32>(SECOND, 127, QUANT_HI);
-    store<usize>(SECOND, stage.multiplier + 4, QUANT_MULTIPLIER);
-    store<usize>(SECOND, stage.shift + 4, QUANT_SHIFT);
-    store<i32>(SECOND, 1, QUANT_CHANNELS);
-    residual.add(stage.quant, before.data, SECOND, stage.other.data, stage.size, 0, stage.data);
+    store<i32>(second, QUANT_BYTES);
+    store<i32>(second, <i32>stage.weights, QUANT_INPUT_ZERO);
+    store<i32>(second, -128, QUANT_LO);
+    store<i32>(second, 127, QUANT_HI);
+    store<usize>(second, stage.multiplier + 4, QUANT_MULTIPLIER);
+    store<usize>(second, stage.shift + 4, QUANT_SHIFT);
+    store<i32>(second, 1, QUANT_CHANNELS);
+    residual.add(stage.quant, before.data, second, stage.other.data, stage.size, 0, stage.data);
   } else {
     int8.maxPool2d(conv, xT, before.data, yT, stage.data);
     if (stage.floor != NO_FLOOR) int8.relu(stage.data, stage.size, stage.floor, stage.data);

@@ -31,9 +31,8 @@ const MODEL: i32 = 3;
 const SHAPE: i32 = 13;
 const PLANES: i32 = 23;
 
-/** Self-contained frames: bits, and one set of thresholds and values for all channels. */
+/** Bits of self-contained frames. */
 const SELF_BITS: i32 = 2;
-const SELF_SET: usize = memory.data<i8>([3, 8, 24, 0, 5, 14, 48]);
 /** Frames in a row that may leave out what did not change: a lost nack costs no more than these. */
 const MOST_SKIPS: i32 = 31;
 
@@ -140,7 +139,9 @@ export class Sgq {
   encodeAlone(x: usize, sequence: i32): i32 {
     this.skips = -1;
     this.frame = this.out;
-    this.length = encodeSelf(this.out, this.model, sequence, this.xT, x, SELF_BITS, 1, SELF_SET);
+    // one set of thresholds and values for all channels; here, so that only an app that sends has it
+    const set = memory.data<i8>([3, 8, 24, 0, 5, 14, 48]);
+    this.length = encodeSelf(this.out, this.model, sequence, this.xT, x, SELF_BITS, 1, set);
     return this.length;
   }
 
