@@ -39,7 +39,7 @@ function transpose(words: usize): void {
 
 /**
  * Contexts of plane `index` for the 32 elements from bit `at` of its string on: element 8b + r has its low byte at
- * scratch[4r + b], its high byte at scratch[32 + 4r + b]. High bytes are not written for up to eight taps.
+ * scratch[4r + b], its high byte at scratch[32 + 4r + b]. High bytes are not written for up to eight taps. Returns 0 if all are 0.
  *
  * @param stringBytes of a plane, @param pitch bits from row to row, @param which ALL_TAPS or KNOWN_TAPS
  */
@@ -52,12 +52,13 @@ export function gather(
   at: i32,
   which: i32,
   scratch: usize,
-): void {
+): u32 {
   const record = records + <usize>(index * RECORD_BYTES);
   const taps = <i32>load<u8>(record, RECORD_TAPS);
   const own = strings + <usize>index * stringBytes;
   let list = <usize>load<u32>(record, RECORD_TAP_LIST);
   const words = (taps + 7) & ~7;
+  let any: u32 = 0;
   for (let i = 0; i < words; ++i, list += 2) {
     let bits: u32 = 0;
     if (i < taps) {
@@ -68,7 +69,12 @@ export function gather(
         bits = bitsAt(own - <usize>back * stringBytes, at + dy * pitch + (place & 7) - 3);
     }
     store<u32>(scratch + ((<usize>i) << 2), bits);
+    any |= bits;
   }
-  transpose(scratch);
-  if (taps > 8) transpose(scratch + 32);
+  // zeros are the same either way
+  if (any) {
+    transpose(scratch);
+    if (taps > 8) transpose(scratch + 32);
+  }
+  return any;
 }

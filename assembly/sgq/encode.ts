@@ -77,26 +77,44 @@ export function sgqEncode(job: usize): i32 {
       let mask = load<u32>(valid + at);
       if (before >= 0) mask &= load<u32>(map + <usize>before * stringBytes + at);
       if (!mask) continue;
-      gather(records, i, strings, stringBytes, pitch, first + (word << 5), ALL_TAPS, scratch);
+      const any = gather(records, i, strings, stringBytes, pitch, first + (word << 5), ALL_TAPS, scratch);
       let bits = load<u32>(own + at);
-      for (let k: usize = 0; mask; ++k, mask >>= 1, bits >>= 1) {
-        if (!(mask & 1)) continue;
-        // element 8b + r lies at 4r + b
-        const cell = scratch + ((k & 7) << 2) + (k >> 3);
-        let context = <usize>load<u8>(cell);
-        if (wide) context |= (<usize>load<u8>(cell, 32)) << 8;
-        const bound = (range >> 9) * (((<u32>load<u8>(table + context)) << 1) + 1);
-        if (bits & 1) range = bound;
-        else {
+      if (!(any | (bits & mask))) {
+        // where a map is empty: zeros of one probability
+        const factor = ((<u32>load<u8>(table)) << 1) + 1;
+        for (let left = popcnt(mask); left; --left) {
+          const bound = (range >> 9) * factor;
           low += bound;
           range -= bound;
           if (low < bound) carry(out, out + length);
+          while (range < RANGE_MIN) {
+            if (length == capacity) return 0;
+            store<u8>(out + length++, low >> 24);
+            low <<= 8;
+            range <<= 8;
+          }
         }
-        while (range < RANGE_MIN) {
-          if (length == capacity) return 0;
-          store<u8>(out + length++, low >> 24);
-          low <<= 8;
-          range <<= 8;
+        continue;
+      }
+      // element 8b + r lies at 4r + b
+      for (let cells = scratch; mask; ++cells) {
+        for (let cell = cells, end = cells + 32; cell < end; cell += 4, mask >>= 1, bits >>= 1) {
+          if (!(mask & 1)) continue;
+          let context = <usize>load<u8>(cell);
+          if (wide) context |= (<usize>load<u8>(cell, 32)) << 8;
+          const bound = (range >> 9) * (((<u32>load<u8>(table + context)) << 1) + 1);
+          if (bits & 1) range = bound;
+          else {
+            low += bound;
+            range -= bound;
+            if (low < bound) carry(out, out + length);
+          }
+          while (range < RANGE_MIN) {
+            if (length == capacity) return 0;
+            store<u8>(out + length++, low >> 24);
+            low <<= 8;
+            range <<= 8;
+          }
         }
       }
     }

@@ -12,6 +12,7 @@ import {
   JOB_STRINGS,
   JOB_VALID,
   JOB_W,
+  MARGIN,
   mapWords,
   pitchOf,
   RECORD_BYTES,
@@ -20,6 +21,9 @@ import {
   stringWords,
   wordsAbove,
 } from "./layout";
+
+/** Elements that are told at a time. */
+const CHUNK: i32 = 24;
 
 /**
  * Sets the bits of every plane to x > threshold where the job's valid map is 1; other bits stay (SGQ, skipped patches).
@@ -57,25 +61,28 @@ export function sgqQuantize(job: usize, xT: usize, x: usize): void {
     let mask = valid;
     let row = x + <usize>load<i16>(record, RECORD_CHANNEL);
     let bits: u32 = 0;
-    let bit: u32 = 0;
+    let position: u32 = 0;
     for (let y = 0; y < h; ++y, row += <usize>load<i32>(xT, TENSOR_PITCH)) {
       let at = row;
-      // columns behind the row are never valid: their bits may be anything
-      for (let left = pitchOf(w); left; --left) {
-        if (left > pitchOf(0)) {
-          bits |= (<u32>(<i32>load<i8>(at) > threshold)) << bit;
-          at += <usize>c;
-        }
-        if (++bit == 32) {
-          merge(out, bits, load<u32>(mask));
-          out += 4;
-          mask += 4;
-          bits = 0;
-          bit = 0;
-        }
+      for (let left = w; left; ) {
+        // a chunk and the margin behind a row are less than a word: one word at most gets full
+        const count = min(left, CHUNK);
+        left -= count;
+        let chunk: u32 = 0;
+        for (let i = 0; i < count; ++i, at += <usize>c) chunk |= (<u32>(<i32>load<i8>(at) > threshold)) << i;
+        // columns behind the row are never valid
+        const step = left ? count : count + MARGIN;
+        bits |= chunk << position;
+        position += step;
+        if (position < 32) continue;
+        position -= 32;
+        merge(out, bits, load<u32>(mask));
+        bits = chunk >> (step - position);
+        out += 4;
+        mask += 4;
       }
     }
-    if (bit) merge(out, bits, load<u32>(mask));
+    if (position) merge(out, bits, load<u32>(mask));
   }
 }
 
