@@ -2,6 +2,7 @@
 // variables of files, not fields of an object.
 import { TOO_MANY } from "../device/errors";
 import { fail } from "../device/host";
+import { setProbe } from "../device/probe";
 import { publish } from "../device/publish";
 import { Frame } from "../device/sensor";
 import { Counters, counters, DENSE_ASKED, DENSE_ILLUMINATION, DENSE_NOT, DENSE_SHARE } from "./counters";
@@ -12,6 +13,7 @@ import { Network } from "./network";
 import { checkOptions, PassOptions, policy } from "./options";
 import { layOut } from "./plan";
 import * as rectangles from "./rectangles";
+import { selfTest } from "./self-test";
 import { NONE, Stage } from "./stage";
 import { setTolerance } from "./tolerance";
 
@@ -41,6 +43,7 @@ export class Pass {
     }
     counters.denseMacs = <i32>min<i64>(macs, i32.MAX_VALUE);
     counters.patches = gate.patches();
+    setProbe(selfTest);
   }
 
   /**
