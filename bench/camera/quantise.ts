@@ -2,6 +2,7 @@
  * A trained FP32 net as an INT8 one (host/pass/net.ts): weights symmetric per output channel, activations symmetric per
  * tensor with ranges seen on training frames, ReLUs folded into the clamp below them.
  */
+import { quantiseFilters } from "../../host/models/quantise.ts";
 import type { Conv2d, Net } from "../../host/pass/net.ts";
 import type { Layer } from "../fp32/layers.ts";
 import { type NetSpec, planNet } from "../net.ts";
@@ -30,31 +31,14 @@ export function quantise(net: NetSpec, layers: readonly Layer[], frames: readonl
     const last = i === layers.length - 1;
     const outputScale = last ? LOGIT_SCALE : scales[rectified ? i + 1 : i]!;
     const { weights, bias } = layer instanceof FastConv ? layer.ohwi() : layer;
-    const filters = output[2];
-    const fanIn = weights.length / filters;
-    const integers = new Int8Array(weights.length);
-    const biases = new Int32Array(filters);
-    const multiplier: number[] = [];
-    for (let o = 0; o < filters; o++) {
-      const own = weights.subarray(o * fanIn, (o + 1) * fanIn);
-      const largest = own.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
-      const scale = largest / 127;
-      own.forEach((value, k) => {
-        integers[o * fanIn + k] = Math.round(value / scale);
-      });
-      biases[o] = Math.round(bias[o]! / (inputScale * scale));
-      multiplier.push((inputScale * scale) / outputScale);
-    }
     quantised.push({
       kind: "conv2d",
-      filters,
+      filters: output[2],
       kernel: spec.kernel,
       stride: spec.stride ?? 1,
       padding: typeof spec.padding === "number" ? spec.padding : 0,
       ...(depthwise && { groups: input[2] }),
-      weights: integers,
-      bias: biases,
-      multiplier,
+      ...quantiseFilters(weights, bias, inputScale, outputScale),
       lo: rectified ? 0 : -128,
       hi: 127,
     });
