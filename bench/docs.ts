@@ -1,6 +1,6 @@
 /**
  * `npm run bench:docs`: puts the tables of bench/results/*.json into docs/benchmarks.md, between the comments that name
- * them (`<!-- table NAME -->` … `<!-- /table -->`). What stands around them is written by hand.
+ * them (`<!-- table NAME -->` … `<!-- /table -->`), and the plot of PASS beside it. What stands around them is written by hand.
  */
 import { readFile, writeFile } from "node:fs/promises";
 import type { KernelsResult } from "./kernels/measure.ts";
@@ -14,6 +14,7 @@ import {
 } from "./kernels/report.ts";
 import { machineText } from "./machine.ts";
 import type { OctoResult } from "./octo.ts";
+import { macsPlot } from "./pass/plot.ts";
 import {
   goalsTable,
   methodsTable,
@@ -27,6 +28,7 @@ import { type StackResult, stackTable } from "./stack.ts";
 import { markdownTable, percent } from "./tables.ts";
 
 export const PAGE = new URL("../docs/benchmarks.md", import.meta.url);
+export const PLOT = new URL("../docs/images/pass-macs.svg", import.meta.url);
 
 export interface Results {
   octo: OctoResult;
@@ -56,6 +58,13 @@ export function render(page: string, results: Results): string {
     if (table === undefined) throw new Error(`docs/benchmarks.md asks for the table ${name}; there is none`);
     return `<!-- table ${name} -->\n\n${table}\n\n<!-- /table -->`;
   });
+}
+
+/** The plot of the pilot net on PETS. @throws Error if it was not measured */
+export function renderPlot({ pass }: Results): string {
+  const pets = pass.cases.find(({ clip, net }) => clip === "pets" && net === "pilot");
+  if (pets === undefined) throw new Error("bench/results/pass.json has no row of PETS: nothing to draw");
+  return macsPlot(pets);
 }
 
 function tablesOf({ octo, kernels, stack, soak, pass }: Results): Record<string, string | undefined> {
@@ -104,5 +113,7 @@ function octoTable({ data, budget, module, machine, runs, mean }: OctoResult): s
 }
 
 if (process.argv[1] === import.meta.filename) {
-  await writeFile(PAGE, render(await readFile(PAGE, "utf8"), await readResults()));
+  const results = await readResults();
+  await writeFile(PAGE, render(await readFile(PAGE, "utf8"), results));
+  await writeFile(PLOT, renderPlot(results));
 }

@@ -1,9 +1,12 @@
 // What the benchmark of PASS measures with: average precision, baselines on the kernels of the device, net files.
+import { readFile } from "node:fs/promises";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { PLOT, readResults, renderPlot } from "../../bench/docs.ts";
 import { ScoreHistogram } from "../../bench/pass/average-precision.ts";
 import { dense, fixedThreshold, hold, perPixel, type Watcher } from "../../bench/pass/baselines.ts";
 import { decodeNetFile, encodeNetFile, loadNet } from "../../bench/pass/nets.ts";
+import { macsPlot } from "../../bench/pass/plot.ts";
 import { WindowNet } from "../../bench/pass/windows.ts";
 import { frameOf } from "../../host/data/clip.ts";
 import { Random } from "../../host/data/random.ts";
@@ -119,6 +122,29 @@ describe("baselines", () => {
       expect(first?.macs).toBe(12 * 16 * 36 + 6 * 8 * 144 + 6 * 8 * 4);
       expect(second).toEqual({ output: first?.output, macs: 0 });
     }
+  });
+});
+
+describe("the plot of multiplications against average precision", () => {
+  it("in docs is that of bench/results (npm run bench:docs), and shows every method", async () => {
+    const results = await readResults();
+    const plot = renderPlot(results);
+    expect(await readFile(PLOT, "utf8")).toBe(plot);
+    const pets = results.pass.cases.find(({ clip, net }) => clip === "pets" && net === "pilot");
+    for (const { method } of pets?.outcomes ?? []) expect(plot).toContain(`>${method}</text>`);
+  });
+
+  it("refuses a clip without boxes", () => {
+    const outcome = {
+      method: "fast",
+      dirty: 0,
+      macs: 0.2,
+      worstMacs: 1,
+      averagePrecision: null,
+      otherwise: 0,
+    };
+    const one = { clip: "car", net: "pilot", frames: 1, denseMacs: 1, outcomes: [outcome], counted: [] };
+    expect(() => macsPlot(one)).toThrow(RangeError);
   });
 });
 
