@@ -23,6 +23,7 @@ import {
   stabilityTable,
 } from "./pass/report.ts";
 import type { PassResult } from "./pass.ts";
+import { type PersonaliseResult, personaliseTable, personaliseText } from "./personalise.ts";
 import { type SoakResult, soakTable } from "./soak.ts";
 import { type StackResult, stackTable } from "./stack.ts";
 import { markdownTable, percent } from "./tables.ts";
@@ -35,6 +36,7 @@ export interface Results {
   kernels: KernelsResult;
   stack: StackResult;
   soak: SoakResult;
+  personalise: PersonaliseResult;
   pass: PassResult;
 }
 
@@ -46,6 +48,7 @@ export async function readResults(): Promise<Results> {
     kernels: await read("kernels"),
     stack: await read("stack"),
     soak: await read("soak"),
+    personalise: await read("personalise"),
     pass: await read("pass"),
   };
 }
@@ -67,7 +70,14 @@ export function renderPlot({ pass }: Results): string {
   return macsPlot(pets);
 }
 
-function tablesOf({ octo, kernels, stack, soak, pass }: Results): Record<string, string | undefined> {
+function tablesOf({
+  octo,
+  kernels,
+  stack,
+  soak,
+  pass,
+  personalise,
+}: Results): Record<string, string | undefined> {
   const counts = (app: string): string => countsTable(kernels.apps.find((one) => one.app === app)!);
   return {
     octo: octoTable(octo),
@@ -81,6 +91,7 @@ function tablesOf({ octo, kernels, stack, soak, pass }: Results): Record<string,
     code: codeTable(kernels),
     stack: stackTable(stack),
     soak: soakTable(soak),
+    personalise: `${personaliseText(personalise)}\n\n${personaliseTable(personalise)}`,
     "pass-goals": goalsTable(pass),
     ...Object.fromEntries(
       pass.cases.map((one) => [`pass-${one.net}-${one.clip.replace(" ", "-")}`, methodsTable(one)]),

@@ -1,0 +1,50 @@
+// The benchmark of personalisation in small, on drawn data: without a buffer the old classes are lost, with it they are kept. The
+// published table is made by `npm run bench:personalise`.
+import { beforeAll, describe, expect, it } from "vitest";
+import {
+  measurePersonalise,
+  type PersonaliseResult,
+  personaliseTable,
+  SHORT,
+} from "../../bench/personalise.ts";
+
+const BUDGET = {
+  ...SHORT,
+  train: 800,
+  test: 200,
+  epochs: 2,
+  backboneRate: 0.02,
+  life: 120,
+  shows: 5,
+  rate: 0.005,
+};
+
+describe("two new classes on a backbone of eight", () => {
+  let result: PersonaliseResult;
+  beforeAll(async () => {
+    result = await measurePersonalise(BUDGET, [0], "generated");
+  });
+
+  const of = (name: string) => result.methods.find(({ method }) => method.name === name)!.outcomes[0]!;
+
+  it("the backbone knows eight of them, and none of the new ones", () => {
+    expect(of("16 KB").before.old).toBeGreaterThan(0.4);
+    expect(of("16 KB").before.fresh).toBe(0);
+  });
+
+  it("the new ones are learned either way, the old ones are kept with the buffer only", () => {
+    for (const name of ["none", "16 KB"]) expect(of(name).after.fresh).toBeGreaterThan(0.4);
+    expect(of("16 KB").after.old).toBeGreaterThan(of("none").after.old + 0.1);
+  });
+
+  it("a buffer holds what its bytes allow: features of 256 elements, frames of 784, 4 bits each", () => {
+    expect(of("2 KB").kept).toBe(Math.floor((2048 - 48) / 132));
+    expect(of("16 KB").kept).toBe(Math.floor((16_384 - 48) / 132));
+    expect(of("16 KB of frames, all layers learn").kept).toBe(Math.floor((16_384 - 48) / 396));
+    expect(of("16 KB").memory - of("2 KB").memory).toBe(16_384 - 2048);
+  });
+
+  it("the table has a row for each method", () => {
+    expect(personaliseTable(result).split("\n")).toHaveLength(2 + result.methods.length);
+  });
+});
