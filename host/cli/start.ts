@@ -30,6 +30,8 @@ import {
 } from "./support/verb.ts";
 import { version } from "./support/version.ts";
 
+/** The app whose other half runs here. */
+const SPLIT = "split";
 /** A device that has not made a step by then never will. */
 const FIRST_STEP_MS = 120_000;
 /** At the end each device is asked once more how it is doing. */
@@ -165,6 +167,24 @@ async function run(app: App, options: StartOptions, screen: Screen, lifetime: Li
     `${bridge.mqtt.broker}, MQTT ${bridge.mqtt.version === 5 ? "5" : "3.1.1"}, below ${options.base}`,
   );
 
+  const params = Object.fromEntries(options.param ?? []);
+  if (app.name === SPLIT && prepared.portable && prepared.source.dataset) {
+    const { startCloud } = await import("./start/cloud.ts");
+    const cloud = startCloud(
+      {
+        mqtt: mqttOptions(services.brokerUrl, options),
+        base: options.base,
+        dataset: prepared.source.dataset,
+        module: prepared.portable,
+        joint: (params.joint ?? 0) !== 0,
+        tell: (level, message) => bridge.bus.emit("log", { level, message: `cloud: ${message}` }),
+      },
+      progress,
+      lifetime,
+    );
+    view.cloud = await untilLeaving(cloud, lifetime);
+  }
+
   const fleet = new Fleet(bridge, lifetime, (level, message) => bridge.bus.emit("log", { level, message }));
   await progress.step("devices", "starting", async () => {
     await untilLeaving(fleet.start({ ...prepared, record: options.record }), lifetime);
@@ -173,7 +193,7 @@ async function run(app: App, options: StartOptions, screen: Screen, lifetime: Li
   view.run();
   const finished = limitTime(options.seconds, bridge, view, lifetime);
   let allLearn = true;
-  void fleet.learn(Object.fromEntries(options.param ?? [])).then((all) => {
+  void fleet.learn(params).then((all) => {
     allLearn = all;
   });
   await lifetime.left();
@@ -187,6 +207,7 @@ async function run(app: App, options: StartOptions, screen: Screen, lifetime: Li
       broker: bridge.mqtt.broker,
       page: services.pageUrl,
       devices: reportDevices(devices),
+      ...(view.cloud && { cloud: view.cloud() }),
       mqttMessages: bridge.mqtt.stats.out,
     });
   }

@@ -45,6 +45,11 @@ export class Calibration {
     else if (sample.codebook === this.#version && !this.#drifted) this.#watch(sample.bytes);
   }
 
+  /** Whether a codebook is being made. */
+  get making(): boolean {
+    return this.#making !== undefined;
+  }
+
   /** Resolves when a codebook that is being made is done. */
   async settled(): Promise<void> {
     await this.#making;

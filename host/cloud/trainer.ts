@@ -51,6 +51,19 @@ export interface TrainerOptions {
   tell?(level: "info" | "warning", message: string): void;
 }
 
+/** A sample for people to look at. */
+export interface CloudView {
+  readonly device: string;
+  /** −1: none. */
+  readonly label: number;
+  /** Class that the cloud half takes it for. */
+  readonly seen: number;
+  /** 0: it came self-contained. */
+  readonly codebook: number;
+  readonly shape: Shape;
+  readonly features: Int8Array;
+}
+
 /** Model number in frames and codebooks: one trainer serves one model. */
 export const MODEL = 1;
 /** Nacks of one kind to one device: at most one in so many milliseconds. */
@@ -71,6 +84,8 @@ export class CloudTrainer {
   readonly #streams = new Map<string, DeviceStream>();
   readonly #meter = new Meter();
   readonly #nacked = new Map<string, number>();
+  /** Of each device its newest sample, unless it was looked at; those that have waited longest first. */
+  readonly #unseen = new Map<string, Sample>();
   readonly #calibration: Calibration;
   /** Samples that were learned from, counted each time. */
   #learned = 0;
@@ -167,6 +182,8 @@ export class CloudTrainer {
   learn(): boolean {
     const { mode, passes = 20, rate = 0.001 } = this.#options;
     if (mode === "joint" || this.#store.training === 0) return false;
+    // devices wait for a codebook, and send much until they have it
+    if (this.#calibration.making) return false;
     if (this.#learned >= passes * this.#meter.training) return false;
     const batch = this.#store.batch(this.#network.steps, this.#network.batch);
     this.#fill(batch);
@@ -220,6 +237,17 @@ export class CloudTrainer {
       codebook: this.codebook && { version: this.codebook.book.version, bytes: this.codebook.bytes.length },
       streams: [...this.#streams.values()],
     });
+  }
+
+  /** The newest sample of a device that has not been looked at yet, and what the cloud half takes it for; of each device in turn. */
+  view(): CloudView | undefined {
+    const [sample] = this.#unseen.values();
+    if (sample === undefined) return undefined;
+    this.#unseen.delete(sample.device);
+    this.#fill([sample]);
+    const [seen = 0] = this.#network.classify(1);
+    const { device, label, codebook, features } = sample;
+    return { device, label, seen, codebook, shape: this.#options.shape, features };
   }
 
   /** Writes everything that was learned; and drops from the journal what is no longer learned from. */
@@ -296,6 +324,7 @@ export class CloudTrainer {
     this.#store.add(sample);
     if (!counted) this.#meter.sample(sample);
     if (this.#replaying) return;
+    this.#unseen.set(sample.device, sample);
     this.#calibration.see(sample);
     if (this.#options.mode === "joint" && sample.label >= 0 && !sample.heldOut) this.#answer(sample);
   }

@@ -7,6 +7,7 @@ import "./style/page.css";
 import "./style/compare.css";
 import "./style/cards.css";
 import "./style/cameras.css";
+import "./style/cloud.css";
 import "./style/dialogs.css";
 
 import { Connection, type ConnectionState } from "./connection.ts";
@@ -16,6 +17,7 @@ import { readSettings, saveCredentials, settingsQuery } from "./settings.ts";
 import { Cameras, isCamera } from "./view/cameras.ts";
 import { Cards } from "./view/cards.ts";
 import { Charts } from "./view/charts.ts";
+import { Cloud } from "./view/cloud.ts";
 import { Connect } from "./view/connect.ts";
 import { byId, show } from "./view/dom.ts";
 import { Header } from "./view/header.ts";
@@ -50,6 +52,7 @@ const table = new Table(store, charts, hidden, () => {
 });
 const cards = new Cards(store, switchDevice, () => wantNumbers(true));
 const cameras = new Cameras(store);
+const cloud = new Cloud(store);
 const header = new Header(store, settings);
 const log = new Log(store, () => wantNumbers(true));
 const connect = new Connect(settings, {
@@ -95,6 +98,7 @@ const wantNumbers = scheduler.add(
     show(byId("compare", HTMLElement), somebodyLearns());
     header.draw(connection, now);
     cameras.draw(theme.scheme);
+    cloud.draw(theme.scheme);
     connect.draw(connection, store.bridgeOnline, problem, now);
     cards.draw(theme.scheme, connection.phase === "online");
     log.draw();
@@ -103,10 +107,13 @@ const wantNumbers = scheduler.add(
   () => NUMBERS_MS,
 );
 
-/** Cameras alone have neither loss nor accuracy: nothing to compare. */
+/** Cameras, and devices that only send features, have neither loss nor accuracy: nothing to compare. */
 function somebodyLearns(): boolean {
   const devices = [...store.devices.values()];
-  return devices.some((device) => device.state?.loss !== undefined || !isCamera(device));
+  return devices.some(
+    (device) =>
+      device.state?.loss !== undefined || !(isCamera(device) || device.state?.featureBytes !== undefined),
+  );
 }
 
 function drawSoon(): void {

@@ -1,5 +1,6 @@
 // Takes docs/images/dashboard.png from a real run: starts Octomote on free ports, lets its devices learn, and pictures the
-// page. `npm run docs:screenshot [-- seconds]`; 45 seconds of training without it.
+// page. `npm run docs:screenshot [-- seconds [app]]`; 45 seconds of training without it. Of another app than the trainer it is
+// docs/images/<app>.png.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, statSync } from "node:fs";
@@ -8,7 +9,8 @@ import { fileURLToPath } from "node:url";
 import { Browser } from "./support/stage.ts";
 
 const ROOT = resolve(dirname(fileURLToPath(import.meta.url)), "../..");
-const FILE = join(ROOT, "docs/images/dashboard.png");
+const app = process.argv[3] ?? "trainer";
+const FILE = join(ROOT, `docs/images/${app === "trainer" ? "dashboard" : app}.png`);
 const MAX_BYTES = 300_000;
 const WIDTH = 1440;
 /** Compiling firmware and modules on a small machine. */
@@ -22,6 +24,8 @@ const started = spawn(
   [
     join(ROOT, "host/cli/octomote.mjs"),
     "start",
+    "--app",
+    app,
     "--seconds",
     String(seconds + 60),
     "--port",
@@ -40,7 +44,10 @@ ended.catch(() => {}); // raced below; after the picture it may end as it likes
 const browser = await Browser.start({ colorScheme: "dark", viewport: { width: WIDTH, height: 900 } });
 try {
   const page = await browser.open(await Promise.race([pageAddress(started), ended]));
-  const learning = page.locator('.card .metrics dd:text-matches("^[0-9]")').first();
+  const learning = page
+    .locator(".card .metrics dd, .cloud .metrics dd")
+    .filter({ hasText: /^[0-9]/ })
+    .first();
   await Promise.race([learning.waitFor({ timeout: START_MS }), ended]);
   console.log(`devices learn; the picture is taken in ${seconds} s`);
   await page.waitForTimeout(seconds * 1000);

@@ -25,6 +25,8 @@ export interface CloudServiceOptions {
 const SESSION_S = 86_400;
 const METRICS_MS = 500;
 const CHECKPOINT_MS = 3000;
+/** A view is for those who look now. */
+const VIEW_EXPIRY_S = 10;
 /** After a second without anything new, what is missing is given up. */
 const FLUSH_MS = 1000;
 /** Learning gives way to messages after so long, and looks for more after a pause. */
@@ -139,7 +141,14 @@ export class CloudService {
     return undefined;
   }
 
+  /** The view first: aedes takes what it has stored (retained) for a duplicate when something newer has overtaken it. */
   #tell(): void {
+    const view = this.trainer.view();
+    if (view) {
+      const features = Buffer.from(view.features.buffer, view.features.byteOffset, view.features.length);
+      const payload = JSON.stringify({ ...view, features: features.toString("base64") });
+      this.mqtt.publish(this.topics.cloud("view"), payload, { expiry: VIEW_EXPIRY_S });
+    }
     this.mqtt.publish(this.topics.cloud("state"), JSON.stringify(this.metrics()), { retain: true });
   }
 

@@ -10,8 +10,9 @@ import { openSource, type SampleSource, type SourceOptions } from "./source.ts";
 
 export interface Prepared {
   devices: PlannedDevice[];
-  /** The app's device module. */
+  /** The app's device module, and the portable one if the app was built. */
   module: string;
+  portable?: string;
   /** Directory of the built page. */
   page: string;
   source: SampleSource;
@@ -37,6 +38,7 @@ export async function prepare(
     progress.note("firmware", hint, style.yellow("!"));
   }
   let module = options.app.module ?? "";
+  let portable: string | undefined;
   let page = "";
   let source: SampleSource | undefined;
   const work = [
@@ -45,6 +47,7 @@ export async function prepare(
       const built = await buildInThread({ modules: request, intrinsics: true }, tell, signal);
       const device = built.modules.find((one) => one.target === "device");
       module ||= device?.path as string;
+      portable = built.modules.find((one) => one.target === "portable")?.path;
       return built.modules.length === 0
         ? options.app.name
         : `${options.app.name} · ${built.modules.map((one) => `${one.target} ${bytes(one.bytes)}`).join(" · ")}`;
@@ -72,5 +75,5 @@ export async function prepare(
   // All are waited for: what fails first is reported when nothing runs any more.
   const failed = (await Promise.allSettled(work)).find((result) => result.status === "rejected");
   if (failed) throw failed.reason;
-  return { devices, module, page, source: source as SampleSource };
+  return { devices, module, portable, page, source: source as SampleSource };
 }

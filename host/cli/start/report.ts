@@ -3,6 +3,7 @@
 import { writeFileSync } from "node:fs";
 import type { BridgeDevice } from "../../bridge/device.ts";
 import { messageOf, OctomoteError } from "../../bridge/errors.ts";
+import type { CloudMetrics } from "../../cloud/metrics.ts";
 
 export interface StartReport {
   /** What the devices saw: a data set, a scene, a file. */
@@ -28,6 +29,8 @@ export interface StartReport {
     bytesOut: number;
     ramBytes: number | null;
   }[];
+  /** Of a split model: what its cloud half has learned. */
+  cloud?: CloudMetrics;
   /** Messages that the bridge has published. */
   mqttMessages: number;
 }

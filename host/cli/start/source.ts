@@ -15,6 +15,8 @@ export interface SampleSource {
   name: string;
   /** For people. */
   about: string;
+  /** Labelled images, where that is what it gives. */
+  dataset?: Dataset;
   /** A sample file; each device has its own seed. */
   samples(seed: number): Uint8Array;
 }
@@ -67,6 +69,7 @@ async function images({ data, images: limit }: SourceOptions): Promise<SampleSou
   return {
     name: dataset.name,
     about: `${describe(dataset)} · ${counts}`,
+    dataset,
     samples: (seed) => encodeSamples(dataset, { seed }),
   };
 }

@@ -2,6 +2,8 @@
 
 import type { Bridge } from "../../bridge/bridge.ts";
 import type { BridgeDevice } from "../../bridge/device.ts";
+import type { CloudMetrics } from "../../cloud/metrics.ts";
+import { metricsLine } from "../cloud/metrics-line.ts";
 import { type DeviceRow, deviceLine, deviceTable, LossCurves } from "../support/device-table.ts";
 import { count, duration } from "../support/format.ts";
 import type { Screen } from "../support/screen.ts";
@@ -27,6 +29,8 @@ export class View {
   readonly #bridge: Bridge;
   readonly #options: ViewOptions;
   readonly #curves = new LossCurves();
+  /** Of a split model: how its cloud half is doing. */
+  cloud: (() => CloudMetrics) | undefined;
   #timer: NodeJS.Timeout | undefined;
   #undo: (() => void)[] = [];
   #began: number | undefined;
@@ -94,6 +98,7 @@ export class View {
     this.#screen.block([
       "",
       ...deviceTable(rows, this.#curves, this.#screen.columns),
+      ...(this.cloud ? ["", `  ${style.magenta("cloud")}  ${metricsLine(this.cloud())}`] : []),
       "",
       style.dim(`  ${this.#time()} · ${count(this.#bridge.mqtt.stats.out)} MQTT messages${hint}`),
     ]);
@@ -103,6 +108,7 @@ export class View {
     for (const device of this.#bridge.devices.all()) {
       this.#screen.line(`${this.#time()} · ${deviceLine(rowOf(device))}`);
     }
+    if (this.cloud) this.#screen.line(`${this.#time()} · cloud · ${metricsLine(this.cloud())}`);
   }
 
   #time(): string {

@@ -69,7 +69,7 @@ export class Watch {
 
   #take(topic: string, payload: Buffer): void {
     const to = route(this.#base, topic);
-    if (!to) return;
+    if (!to || to.of === "cloud") return;
     if (payload.length === 0) {
       // Taken back: the device was removed.
       if (to.of === "device" && to.topic === "state") this.devices.delete(to.id);

@@ -36,6 +36,8 @@ export interface DeviceState {
   saturated?: number;
   /** Cells in which a camera sees something. */
   occupied?: number;
+  /** Of a split model's device: bytes of all its SGQ frames. */
+  featureBytes?: number;
   pass?: PassState;
   samples?: number;
   samplesPerSecond?: number;
@@ -119,7 +121,7 @@ export function cleanText(text: string, max: number): string {
 type Json = Record<string, unknown>;
 
 /** Reads the optional fields of one JSON object; `null` counts as absent. */
-class Fields {
+export class Fields {
   readonly #object: Json;
   readonly #path: string;
 
@@ -168,6 +170,28 @@ class Fields {
     return cleanText(value, max);
   }
 
+  /** Whole numbers in 1…max. */
+  sizes(name: string, count: number, max: number): number[] | undefined {
+    const value = this.#get(name);
+    if (value === undefined) return undefined;
+    const fits = (one: unknown) => Number.isInteger(one) && (one as number) >= 1 && (one as number) <= max;
+    if (!Array.isArray(value) || value.length !== count || !value.every(fits))
+      throw new PayloadError(`${this.#path}${name}`, `is not ${count} whole numbers in 1…${max}`);
+    return value;
+  }
+
+  /** Bytes in base64. */
+  bytes(name: string, max: number): Uint8Array | undefined {
+    const value = this.#get(name);
+    if (value === undefined) return undefined;
+    const text = typeof value === "string" && value.length <= Math.ceil(max / 3) * 4 ? value : "?";
+    try {
+      return Uint8Array.from(atob(text), (letter) => letter.charCodeAt(0));
+    } catch {
+      throw new PayloadError(`${this.#path}${name}`, `is not base64 of at most ${max} bytes`);
+    }
+  }
+
   nested<T>(name: string, read: (fields: Fields) => T): T | undefined {
     const value = this.#get(name);
     return value === undefined ? undefined : read(new Fields(value, `${this.#path}${name}`));
@@ -214,6 +238,7 @@ export function parseDeviceState(value: unknown): DeviceState {
     evaluated: fields.count("evaluated"),
     saturated: fields.count("saturated"),
     occupied: fields.count("occupied"),
+    featureBytes: fields.count("featureBytes"),
     pass: fields.nested("pass", (pass) => ({
       dirty: pass.number("dirty", 0, 1),
       // Recomputed layers and rectangles around what changed can make a frame dearer than a dense one.
@@ -304,7 +329,7 @@ export function parseLog(value: unknown): LogMessage {
   return { level: level as LogLevel, message };
 }
 
-/** What a device may be called; "bridge" is taken. */
+/** What a device may be called; "bridge" and "cloud" are taken. */
 export function isDeviceId(id: string): boolean {
-  return DEVICE_ID.test(id) && id !== "bridge";
+  return DEVICE_ID.test(id) && id !== "bridge" && id !== "cloud";
 }

@@ -20,8 +20,9 @@ import {
   parseJson,
   parseLog,
 } from "./parse.ts";
+import { type CloudState, type CloudView, parseCloudState, parseCloudView } from "./parse-cloud.ts";
 import { Timeline } from "./timeline.ts";
-import { route } from "./topics.ts";
+import { type CloudTopic, route } from "./topics.ts";
 
 export type Metric = "loss" | "accuracy";
 export type Axis = "minutes" | "hour" | "all" | "steps";
@@ -78,6 +79,10 @@ export class Store {
   bridgeOnline: boolean | undefined;
   info: BridgeInfo | undefined;
   health: BridgeHealth | undefined;
+  /** Of a split model: how its cloud half is doing, whether it is there, and what came of each device last. */
+  cloud: CloudState | undefined;
+  cloudOnline: boolean | undefined;
+  readonly views = new Map<string, CloudView>();
   /** Grows with every message; `devicesRevision` when a device came or went. */
   revision = 0;
   devicesRevision = 0;
@@ -138,6 +143,10 @@ export class Store {
         this.#bridge(to.topic, payload, now);
         return;
       }
+      if (to.of === "cloud") {
+        this.#cloud(to.topic, payload);
+        return;
+      }
       if (!isDeviceId(to.id)) throw new PayloadError("", "its topic does not name a device");
       if (payload.length === 0) this.#clear(to.id, to.topic);
       else if (to.topic === "preview") this.#preview(to.id, payload);
@@ -195,6 +204,23 @@ export class Store {
     else if (topic === "health") this.health = parseBridgeHealth(value);
     else if (topic === "devices") this.#list(parseDeviceList(value));
     else this.#addLog("bridge", parseLog(value), now);
+  }
+
+  #cloud(topic: CloudTopic, payload: Uint8Array): void {
+    if (payload.length === 0) {
+      if (topic === "state") this.cloud = undefined;
+      if (topic === "availability") this.cloudOnline = undefined;
+      return;
+    }
+    const value = parseJson(payload);
+    if (topic === "state") this.cloud = parseCloudState(value);
+    else if (topic === "availability") this.cloudOnline = parseAvailability(value);
+    else {
+      const view = parseCloudView(value);
+      if (this.views.size >= MAX_DEVICES && !this.views.has(view.device))
+        throw new PayloadError("", `more than ${MAX_DEVICES} devices`);
+      this.views.set(view.device, view);
+    }
   }
 
   #list(entries: DeviceInfo[]): void {

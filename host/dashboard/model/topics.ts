@@ -3,14 +3,22 @@
 export type BridgeTopic = "state" | "info" | "devices" | "health" | "logging";
 export type DeviceTopic = "state" | "availability" | "log" | "preview";
 
-export type Route = { of: "bridge"; topic: BridgeTopic } | { of: "device"; id: string; topic: DeviceTopic };
+export type CloudTopic = "state" | "availability" | "view";
 
+export type Route =
+  | { of: "cloud"; topic: CloudTopic }
+  | { of: "bridge"; topic: BridgeTopic }
+  | { of: "device"; id: string; topic: DeviceTopic };
+
+const CLOUD_TOPICS: readonly CloudTopic[] = ["state", "availability", "view"];
 const BRIDGE_TOPICS: readonly BridgeTopic[] = ["state", "info", "devices", "health", "logging"];
 
 /** The page's subscriptions: all but features, requests and responses, which it would only throw away. */
 export function subscriptions(base: string): string[] {
   return [
     ...BRIDGE_TOPICS.map((topic) => `${base}/bridge/${topic}`),
+    `${base}/cloud/state`,
+    `${base}/cloud/view`,
     `${base}/+`,
     `${base}/+/availability`,
     `${base}/+/log`,
@@ -26,6 +34,10 @@ export function route(base: string, topic: string): Route | null {
   if (first === "bridge") {
     const known = BRIDGE_TOPICS.find((name) => name === second);
     return known === undefined ? null : { of: "bridge", topic: known };
+  }
+  if (first === "cloud") {
+    const known = CLOUD_TOPICS.find((name) => name === second);
+    return known === undefined ? null : { of: "cloud", topic: known };
   }
   if (second === undefined) return { of: "device", id: first, topic: "state" };
   if (second === "availability" || second === "log" || second === "preview")

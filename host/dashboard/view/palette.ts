@@ -35,6 +35,12 @@ export const OVERLAY: Readonly<Record<Scheme, { computed: string; occupied: stri
   light: { computed: "#0b8f84", occupied: "#f0a020", work: "#566373" },
 };
 
+/** Maps of features: what is zero, and what is largest. */
+export const HEAT: Readonly<Record<Scheme, { low: string; high: string }>> = {
+  dark: { low: "#0b0f14", high: "#3fd0bf" },
+  light: { low: "#eef1f4", high: "#0b6b63" },
+};
+
 /** The style of a device's lines; slots count from 0 and repeat after 32. */
 export function seriesStyle(slot: number, scheme: Scheme): SeriesStyle {
   const colors = SERIES[scheme];
