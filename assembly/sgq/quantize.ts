@@ -14,7 +14,6 @@ import {
   JOB_W,
   MARGIN,
   mapWords,
-  pitchOf,
   RECORD_BYTES,
   RECORD_CHANNEL,
   RECORD_THRESHOLD,
