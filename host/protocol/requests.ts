@@ -26,7 +26,7 @@ export interface RequestArgs {
   digest: Record<string, never>;
 }
 
-/** Steps since the start that a device had made when it carried a request out; firmware of before 0.1 does not say. */
+/** Steps since the start that a device had made when it carried a request out; older firmware does not say. */
 export interface At {
   steps?: number;
 }
