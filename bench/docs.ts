@@ -24,12 +24,18 @@ import {
 } from "./pass/report.ts";
 import type { PassResult } from "./pass.ts";
 import { type PersonaliseResult, personaliseTable, personaliseText } from "./personalise.ts";
+import { codecBytes, codecTable, hostTable } from "./sgq/codec-report.ts";
+import { ratesPlot } from "./sgq/plot.ts";
+import { ratesTable } from "./sgq/report.ts";
+import type { SgqResult } from "./sgq.ts";
+import type { CodecResult } from "./sgq-codec.ts";
 import { type SoakResult, soakTable } from "./soak.ts";
 import { type StackResult, stackTable } from "./stack.ts";
 import { markdownTable, percent } from "./tables.ts";
 
 export const PAGE = new URL("../docs/benchmarks.md", import.meta.url);
 export const PLOT = new URL("../docs/images/pass-macs.svg", import.meta.url);
+export const SGQ_PLOT = new URL("../docs/images/sgq.svg", import.meta.url);
 
 export interface Results {
   octo: OctoResult;
@@ -38,6 +44,9 @@ export interface Results {
   soak: SoakResult;
   personalise: PersonaliseResult;
   pass: PassResult;
+  sgq: SgqResult;
+  sgqLong: SgqResult;
+  codec: CodecResult;
 }
 
 export async function readResults(): Promise<Results> {
@@ -50,6 +59,9 @@ export async function readResults(): Promise<Results> {
     soak: await read("soak"),
     personalise: await read("personalise"),
     pass: await read("pass"),
+    sgq: await read("sgq"),
+    sgqLong: await read("sgq-long"),
+    codec: await read("sgq-codec"),
   };
 }
 
@@ -77,6 +89,9 @@ function tablesOf({
   soak,
   pass,
   personalise,
+  sgq,
+  sgqLong,
+  codec,
 }: Results): Record<string, string | undefined> {
   const counts = (app: string): string => countsTable(kernels.apps.find((one) => one.app === app)!);
   return {
@@ -99,6 +114,11 @@ function tablesOf({
     "pass-noise": noiseTable(pass),
     "pass-stability": stabilityTable(pass),
     "pass-memory": passMemoryTable(pass),
+    "sgq-rates": ratesTable(sgq),
+    "sgq-long": ratesTable(sgqLong),
+    "sgq-codec": codecTable(codec),
+    "sgq-bytes": codecBytes(codec),
+    "sgq-host": hostTable(codec),
   };
 }
 
@@ -127,4 +147,5 @@ if (process.argv[1] === import.meta.filename) {
   const results = await readResults();
   await writeFile(PAGE, render(await readFile(PAGE, "utf8"), results));
   await writeFile(PLOT, renderPlot(results));
+  await writeFile(SGQ_PLOT, ratesPlot(results.sgq));
 }

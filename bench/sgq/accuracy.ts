@@ -1,0 +1,92 @@
+/** What a cloud half learns from samples that were coded, and how well it then does; bytes of the frames beside it. */
+import { Network } from "../../host/cloud/network.ts";
+import { accuracy, CLOUD_HALF, PIXELS, SHAPE, SIDE, train, WHOLE } from "./halves.ts";
+
+/** Images of a set, or what the device half makes of them: int8 or bytes, `size` each. */
+export interface Samples {
+  readonly data: Int8Array | Uint8Array;
+  readonly size: number;
+  readonly labels: Uint8Array;
+  readonly count: number;
+}
+
+/** One way to bring samples to the cloud. */
+export interface Coder {
+  /** What the cloud gets: as many values as the sample has. */
+  decoded(x: Int8Array | Uint8Array): ArrayLike<number>;
+  /** Bytes of the sample's frame, everything included. */
+  bytes(x: Int8Array | Uint8Array, sequence: number): number;
+}
+
+export interface Split {
+  readonly training: Samples;
+  readonly validation: Samples;
+  readonly test: Samples;
+}
+
+export interface Outcome {
+  /** Bytes per sample: mean and 95th percentile, test samples. */
+  readonly bytes: number;
+  readonly p95: number;
+  /** 0 … 1. */
+  readonly validation: number;
+  readonly test: number;
+}
+
+/** Test samples whose frames are made. */
+const FRAMES = 1000;
+const INPUT_UNIT = { features: 1 / 32, pixels: 1 / 255 };
+
+export const sampleOf = ({ data, size }: Samples, i: number): Int8Array | Uint8Array =>
+  data.subarray(i * size, (i + 1) * size);
+
+/** All samples as they come out of the decoder. */
+function decodeAll(samples: Samples, coder: Coder): Float32Array {
+  const { size, count } = samples;
+  const all = new Float32Array(count * size);
+  for (let i = 0; i < count; i++) all.set(coder.decoded(sampleOf(samples, i)), i * size);
+  return all;
+}
+
+/** A fresh cloud half (for pixels: the whole network), trained on decoded samples and asked about decoded ones. */
+export async function judge(
+  kernels: BufferSource,
+  { training, validation, test }: Split,
+  coder: Coder,
+  { epochs, seed, lost = 0 }: { epochs: number; seed: number; lost?: number },
+): Promise<Outcome> {
+  const whole = training.size === PIXELS;
+  const network = await Network.create(kernels, {
+    input: whole ? [SIDE, SIDE, 1] : SHAPE,
+    layers: whole ? WHOLE : CLOUD_HALF,
+    seed: seed + 100,
+  });
+  const unit = whole ? INPUT_UNIT.pixels : INPUT_UNIT.features;
+  const put =
+    (all: Float32Array) =>
+    (i: number, slot: Float32Array): void => {
+      const from = i * training.size;
+      for (let k = 0; k < training.size; k++) slot[k] = (all[from + k] as number) * unit;
+    };
+  // frames that were lost teach nothing: the others are looked at as often as they would be
+  const images = Math.floor(training.count * (1 - lost));
+  train(network, { images, epochs, seed }, training.labels, put(decodeAll(training, coder)));
+  const share = (samples: Samples): number =>
+    accuracy(network, [0, samples.count], samples.labels, put(decodeAll(samples, coder)));
+  return {
+    ...frameBytes(test, coder),
+    validation: share(validation),
+    test: share(test),
+  };
+}
+
+export function frameBytes(samples: Samples, coder: Coder): { bytes: number; p95: number } {
+  const count = Math.min(FRAMES, samples.count);
+  const lengths = Array.from({ length: count }, (_, i) => coder.bytes(sampleOf(samples, i), i)).sort(
+    (a, b) => a - b,
+  );
+  return {
+    bytes: lengths.reduce((sum, length) => sum + length, 0) / count,
+    p95: lengths[Math.floor(0.95 * (count - 1))] as number,
+  };
+}
