@@ -32,3 +32,6 @@ export const NEEDS_FEATURES = 36;
 
 /** Replay (37): a buffer that holds not one sample. */
 export const BUFFER_SMALL = 37;
+
+/** An option of a layer or a trainer. */
+export const TRAINING_OPTION = 38;

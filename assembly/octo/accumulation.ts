@@ -7,7 +7,7 @@ import * as checkpoint from "./checkpoint";
 import { Conv2d } from "./conv2d";
 import { create } from "./layer";
 import { Optimizer } from "./learn";
-import { divide, Scale, scaleOf, times2 } from "./scale";
+import { divide, Scale, scaleOf, times2, whole } from "./scale";
 import * as work from "./workspace";
 
 const SUM_BITS: i32 = 10;
@@ -41,7 +41,7 @@ export class Accumulation extends Optimizer {
     const sums = layer.moments + <usize>this.inner.stateBytes(layer.count, layer.c);
     const weightSums = sums + ((<usize>first) << 2);
     const biasSums = sums + ((<usize>(layer.count + c0)) << 2);
-    const share = scaleOf(this.batch, 0);
+    const share = whole(this.batch);
     // sgdUpdate32 subtracts: the sums are negative steps
     work.fill(work.QUANT, divide(times2(weightStep, SUM_BITS), share), BIAS_MAX, draws | back.SUM_DRAWS);
     int8.sgdUpdate32(work.QUANT, dw, n, first, weightSums);

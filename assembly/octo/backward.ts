@@ -21,6 +21,8 @@ export const SUM_DRAWS: i32 = 5 << 16;
 export const BIAS_SUM_DRAWS: i32 = 6 << 16;
 export const REPLAY_DRAWS: i32 = 7 << 16;
 export const KEEPING_DRAWS: i32 = 8 << 16;
+export const GAIN_DRAWS: i32 = 9 << 16;
+export const SCALED_DRAWS: i32 = 10 << 16;
 /** Draws of the loss's error: an id that no layer has. */
 export const LOSS_DRAWS: i32 = -1;
 

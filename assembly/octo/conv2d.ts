@@ -6,18 +6,19 @@ import { MAX_DIM } from "../int8/check";
 import * as int8 from "../int8/intrinsics";
 import { BIAS_MAX } from "../int8/requantize32";
 import { MASTER_MAX } from "../int8/sgd-update";
-import { QUANT_LO, QUANT_MULTIPLIER, scratchNeed, TENSOR_BYTES, tensorOf } from "../int8/structs";
+import { QUANT_LO, QUANT_MULTIPLIER, scratchNeed, TENSOR_BYTES, TENSOR_C, tensorOf } from "../int8/structs";
 import * as back from "./backward";
 import * as checkpoint from "./checkpoint";
+import * as compensating from "./compensation";
+import { Compensation } from "./compensation";
 import * as grid from "./grid";
-import * as lac from "./lac";
 import * as learning from "./learn";
 import * as prc from "./prc";
-import { TENSOR_C } from "../int8/structs";
-import { CONV2D, create, DENSE, Layer, NONE } from "./layer";
+import { QUANTISE, within } from "./options";
+import { CONV2D, create, DENSE, DEPTHWISE, Layer, NONE } from "./layer";
 import { divide, isqrt, multiply, Scale, scaleOf, times2 } from "./scale";
 import * as weights from "./weights";
-import { Window } from "./window";
+import { grouped, Window } from "./window";
 import * as work from "./workspace";
 
 /** Biases are Q20: ±2,048 in steps of 10⁻⁶. */
@@ -51,19 +52,16 @@ export class Conv2d extends Window {
   /** Bits of a weight, if they are fewer than its master's top byte has or on a grid that learns; and the grid's state. */
   bits: i32;
   grid: usize;
-  /** Compensates; its state: α (int32 per output channel), then E[x] (int16 per input channel). */
-  private compensates: bool;
-  lac: usize;
-  /** μ, int32 per output channel. */
-  private mu: usize;
+  private compensation: Compensation;
   /** What the optimiser keeps of this layer's gradients, in the state. */
   moments: usize;
   /** The range, and the step size of a grid, are learned by gradient. */
   private clips: bool;
   private keepsWeights: bool;
 
-  /** Weights on a grid of 2^bits − 1 levels, bits = 2 … 8. */
+  /** Weights on a grid of 2^bits − 1 levels, bits = 2 … 8. Errors: TRAINING_OPTION */
   quantise(bits: i32): Conv2d {
+    within(QUANTISE, bits, 2, 8);
     grid.use();
     this.bits = bits;
     return this;
@@ -78,8 +76,8 @@ export class Conv2d extends Window {
 
   /** Loss-aware compensation. */
   compensate(): Conv2d {
-    lac.use();
-    this.compensates = true;
+    compensating.use();
+    this.compensation = create<Compensation>();
     return this;
   }
 
@@ -100,6 +98,7 @@ export class Conv2d extends Window {
     }
     this.xT = xT;
     if (this.next == NONE) this.width = 2;
+    if (grouped && this.kind == DEPTHWISE) this.c = input.c;
     const c = this.c;
     const fanIn = this.slide(xT);
     const count = fanIn * c;
@@ -111,10 +110,9 @@ export class Conv2d extends Window {
       this.grid = checkpoint.reserve(grid.STATE_BYTES);
       checkpoint.describe(this.bits, 1, 0, 0);
     }
-    if (lac.used && this.compensates) {
-      this.lac = checkpoint.reserve((c << 2) + (load<i32>(xT, TENSOR_C) << 1));
-      this.mu = allocate(c << 2);
-      checkpoint.describe(0, 2, 0, 0);
+    if (this.compensates) {
+      const channels = load<i32>(xT, TENSOR_C);
+      this.compensation.place(this.index, c, channels, grouped && this.kind == DEPTHWISE ? 1 : channels);
     }
     if (learning.used && !this.frozen && !this.keepsWeights) {
       const bytes = learning.optimizer.stateBytes(count, c);
@@ -190,15 +188,18 @@ export class Conv2d extends Window {
     if (grid.used && this.bits) grid.code(this.masters, this.count, this.step, this.levels, this.weights);
   }
 
+  private get compensates(): bool {
+    return compensating.used && changetype<usize>(this.compensation) != 0;
+  }
+
   private expect(): void {
-    const c = this.c;
     const step = grid.used && this.bits ? this.step : 1 << 16;
-    const means = this.lac + ((<usize>c) << 2);
-    lac.expect(this.masters, this.weights, this.fanIn, c, means, load<i32>(this.xT, TENSOR_C), step, this.mu);
+    this.compensation.expect(this.masters, this.weights, this.fanIn, step);
   }
 
   describe(at: usize): void {
-    weights.describe(at, this, grid.used && this.bits != 0, lac.used && this.compensates);
+    const compensation = this.compensates ? this.compensation.state : 0;
+    weights.describe(at, this, grid.used && this.bits != 0, compensation);
   }
 
   /** First weights, He-uniform: |w| ≤ √(6 / fan-in). The exponent leaves room to grow by 2 to 4 before masters are halved. */
@@ -222,13 +223,10 @@ export class Conv2d extends Window {
         this.step = grid.fit((bound << 4) >> (12 + exponent), this.levels);
       }
       if (learning.used) this.moments += checkpoint.state;
-      if (lac.used && this.compensates) {
-        this.lac += checkpoint.state;
-        for (let o = 0; o < this.c; ++o) store<i32>(this.lac + ((<usize>o) << 2), lac.ONE);
-      }
+      if (this.compensates) this.compensation.wake();
     }
     this.code(0);
-    if (lac.used && this.compensates) this.expect();
+    if (this.compensates) this.expect();
   }
 
   forward(input: Layer): void {
@@ -236,7 +234,7 @@ export class Conv2d extends Window {
     const unit = this.weighed(input.scale);
     work.fill(work.QUANT, divide(scaleOf(1, -BIAS_BITS), unit), BIAS_MAX, work.NEAREST);
     int8.requantize32(work.QUANT, this.biases, this.c, 0, this.offsets);
-    if (lac.used && this.compensates) lac.fold(this.lac, this.mu, this.c, this.offsets);
+    if (this.compensates) this.compensation.fold(this.offsets);
     if (this.width) {
       this.scale = unit;
       store<i32>(work.QUANT, 0, QUANT_MULTIPLIER);
@@ -245,6 +243,7 @@ export class Conv2d extends Window {
       this.scale = scale;
       work.fill(work.QUANT, divide(unit, scale), 127, work.NEAREST);
       store<i32>(work.QUANT, this.lowest, QUANT_LO);
+      if (this.compensates) this.compensation.requantise(divide(unit, scale));
     }
     int8.conv2d(
       work.SCRATCH,
@@ -257,6 +256,7 @@ export class Conv2d extends Window {
       changetype<usize>(this),
       this.data,
     );
+    if (this.compensates && this.width) this.compensation.amplify(this.data);
   }
 
   adapt(input: Layer, first: bool): void {
@@ -301,7 +301,7 @@ export class Conv2d extends Window {
         work.SCRATCH,
         this.conv,
         changetype<usize>(this),
-        error,
+        this.compensates ? this.compensation.scaleErrors(error, this.size) : error,
         this.weights,
         this.xT,
         work.gradients,
@@ -312,12 +312,7 @@ export class Conv2d extends Window {
     // biases in units of 2^−20, weights (by the input's scale too) in units of 2^(exponent − 8)
     const biasStep = times2(step, BIAS_BITS);
     const weightStep = times2(multiply(step, input.scale), 8 - this.exponent);
-    if (lac.used && this.compensates) {
-      const by = times2(this.weighed(multiply(step, input.scale)), 16);
-      const key = checkpoint.key(draws | back.COMPENSATION_DRAWS);
-      back.sumsOf(error, this.h * this.w, this.c, work.gradients);
-      lac.learn(work.gradients, this.c, this.mu, by, key, this.lac);
-    }
+    if (this.compensates) this.learnCompensation(error, step, input.scale);
     const clamped = this.learn(input, error, weightStep, biasStep);
     if (clamped && !(grid.used && this.bits)) {
       // a weight has reached the edge: the unit doubles and all masters are halved
@@ -328,12 +323,20 @@ export class Conv2d extends Window {
     } else if (grid.used && this.bits) {
       this.code(0);
     }
-    if (lac.used && this.compensates) {
-      const channels = load<i32>(this.xT, TENSOR_C);
-      const means = this.lac + ((<usize>this.c) << 2);
-      lac.observe(input.data, input.size / channels, channels, means, checkpoint.steps());
+    if (this.compensates) {
+      this.compensation.observe(input.data, input.size);
       this.expect();
     }
+  }
+
+  /** @param step rate · error scale, @param unit of the input */
+  private learnCompensation(error: usize, step: Scale, unit: Scale): void {
+    const c = this.c;
+    const positions = this.h * this.w;
+    const sums = work.gradients;
+    back.sumsOf(error, positions, c, sums);
+    this.compensation.learnGains(error, this, positions, sums, this.biases, step);
+    this.compensation.learn(sums, times2(this.weighed(multiply(step, unit)), 16));
   }
 
   private learnBiases(error: usize, by: Scale): i32 {
@@ -371,7 +374,7 @@ export class Conv2d extends Window {
   }
 }
 /** A layer of `filters` windows. */
-function weighted(kind: u8, filters: i32, size: i32, stride: i32, padding: i32): Conv2d {
+export function weighted(kind: u8, filters: i32, size: i32, stride: i32, padding: i32): Conv2d {
   const layer = create<Conv2d>();
   layer.kind = kind;
   layer.set(size, stride, padding);

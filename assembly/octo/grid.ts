@@ -1,7 +1,7 @@
 // Weights of few bits (Octo §3.2): 2^bits − 1 levels, equally far apart and symmetric about 0. INT8 holds the level, −k … k with
 // k = 2^(bits − 1) − 1; what one level is worth, the step size, is learned by the layers that ask for it.
 import { draw } from "../int8/rng";
-import { apply, divide, multiply, Scale, scaleOf, sqrt, times2 } from "./scale";
+import { apply, divide, multiply, Scale, scaleOf, sqrt, times2, whole } from "./scale";
 
 /** Whether a layer of the module has a grid. One that is never set leaves nothing of this file in a module. */
 export let used: bool = false;
@@ -68,7 +68,7 @@ export function gradient(dw: usize, masters: usize, weights: usize, n: i32, step
  * @param sum of gradient() over the layer, Q−16; @param by master units that one unit of dw moves a weight
  */
 export function learn(step: u32, sum: i64, by: Scale, count: i32, k: i32, key: u32): u32 {
-  const slope = divide(times2(by, 32), multiply(scaleOf(step, 0), sqrt(scaleOf(<u64>count * <u64>k, 0))));
+  const slope = divide(times2(by, 32), multiply(scaleOf(step, 0), sqrt(multiply(whole(count), whole(k)))));
   const moved = <i64>step - apply(sum, slope, step >> 5, draw(key, 0));
   return <u32>max(min(moved, stepMax(k)), STEP_MIN);
 }

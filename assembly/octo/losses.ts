@@ -2,7 +2,7 @@
 import * as int8 from "../int8/intrinsics";
 import { BIAS_MAX } from "../int8/requantize32";
 import { create, Output } from "./layer";
-import { divide, Scale, scaleOf, times2 } from "./scale";
+import { divide, Scale, scaleOf, times2, whole } from "./scale";
 import * as work from "./workspace";
 
 /** Makes the errors of the outputs, and tells the loss. This class is no loss. */
@@ -65,7 +65,7 @@ class MeanSquaredError extends Loss {
   errors(outputs: Output, y: usize, label: i32, target: usize): i32 {
     const n = outputs.size;
     // the derivative: 2·(y − t) / n
-    this.unit = divide(scaleOf(2, -16), scaleOf(n, 0));
+    this.unit = divide(scaleOf(1, -15), whole(n));
     let sum: i64 = 0;
     for (let i = 0; i < n; ++i, y += 4) {
       const error = load<i32>(y) - ((<i32>load<i8>(target + <usize>i)) << 9);

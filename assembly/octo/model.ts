@@ -7,6 +7,7 @@ import { TENSOR_BYTES, TENSOR_H } from "../int8/structs";
 import * as back from "./backward";
 import * as checkpoint from "./checkpoint";
 import { create, Layer, NONE, Output } from "./layer";
+import * as paths from "./path";
 import * as plateau from "./plateau";
 import * as replay from "./replay-buffer";
 import { scaleOf } from "./scale";
@@ -211,10 +212,12 @@ export function infer(frame: Frame): Output {
 // @ts-ignore: decorator
 @inline
 export function backward(): void {
-  for (let layer = last; back.scale; layer = layer.previous) {
-    layer.backward(layer.previous);
+  for (let layer = last; back.scale != 0 || (paths.used && paths.waiting); layer = layer.previous) {
+    if (paths.used) paths.meet(layer);
+    if (!paths.used || back.scale) layer.backward(layer.previous);
     if (changetype<usize>(layer) == back.first) break;
   }
+  if (paths.used) paths.drop();
 }
 
 /**

@@ -10,6 +10,7 @@ import * as checkpoint from "./checkpoint";
 import { Conv2d } from "./conv2d";
 import { create } from "./layer";
 import { Optimizer } from "./learn";
+import { MOMENTUM, within } from "./options";
 import { Scale, times2 } from "./scale";
 import * as work from "./workspace";
 
@@ -97,5 +98,6 @@ export class Momentum extends Optimizer {
 export function momentum(beta: Fixed): Optimizer {
   const optimizer = create<Momentum>();
   optimizer.beta = <i32>(beta >> 16);
+  within(MOMENTUM, optimizer.beta, 0, 65535);
   return optimizer;
 }

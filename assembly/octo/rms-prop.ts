@@ -7,7 +7,7 @@ import * as back from "./backward";
 import { Conv2d } from "./conv2d";
 import { create } from "./layer";
 import { Optimizer } from "./learn";
-import { add, divide, multiply, Scale, scaleOf, sqrt, times2 } from "./scale";
+import { add, divide, multiply, Scale, scaleOf, sqrt, times2, whole } from "./scale";
 import * as work from "./workspace";
 
 /** A mean square over about 2^this steps. */
@@ -65,7 +65,7 @@ export class RmsProp extends Optimizer {
         sum += <u64>(gradient * gradient);
       }
       const real = times2(slope, layer.unitBits - 8);
-      const mine = divide(scaleOf(sum, 2 * cut), scaleOf(fanIn, 0));
+      const mine = divide(scaleOf(sum, 2 * cut), whole(fanIn));
       const square = multiply(multiply(real, real), mine);
       mean = mean ? add(multiply(mean, DECAY), times2(square, -MEMORY_BITS)) : square;
       store<Scale>(at, mean);

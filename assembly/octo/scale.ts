@@ -13,6 +13,11 @@ export function scaleOf(value: u64, e: i32): Scale {
   return <i64>((value << zeros) >> 33) | ((<i64>(e + 33 - <i32>zeros)) << 32);
 }
 
+/** A whole number as it is: scaleOf() takes 10 for 11. */
+export function whole(value: u32): Scale {
+  return scaleOf((<u64>value) << 32, -32);
+}
+
 /** Both mantissas are below 2^31: the product fits u64. */
 export function multiply(a: Scale, b: Scale): Scale {
   return scaleOf(mantissa(a) * mantissa(b), exponent(a) + exponent(b));

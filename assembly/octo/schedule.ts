@@ -2,6 +2,7 @@
 // that is taken up again goes on as it would have.
 import { Fixed } from "../device/param";
 import { create } from "./layer";
+import { COSINE, STEP_DECAY, within } from "./options";
 import { multiply, Scale, scaleOf } from "./scale";
 
 /** The rate at a step, from 0. The class itself is the constant schedule. */
@@ -63,6 +64,7 @@ export function constant(): Schedule {
 
 /** Times `gamma` every `size` steps. */
 export function stepDecay(size: i32, gamma: Fixed): Schedule {
+  within(STEP_DECAY, size, 1, i32.MAX_VALUE);
   const schedule = create<StepDecay>();
   schedule.size = size;
   schedule.gamma = scaleOf(gamma, -32);
@@ -71,6 +73,7 @@ export function stepDecay(size: i32, gamma: Fixed): Schedule {
 
 /** Down to nothing in `steps` steps, along half a cosine. */
 export function cosine(steps: i32): Schedule {
+  within(COSINE, steps, 1, i32.MAX_VALUE);
   const schedule = create<Cosine>();
   schedule.steps = steps;
   return schedule;

@@ -16,6 +16,7 @@ import * as losses from "./losses";
 import { Loss } from "./losses";
 import * as network from "./model";
 import { Model } from "./model";
+import * as options from "./options";
 import * as plateau from "./plateau";
 import * as replay from "./replay-buffer";
 import { ReplayBuffer } from "./replay-buffer";
@@ -85,6 +86,7 @@ export class Trainer {
 
   /** Weights follow the mean gradient of `batch` samples, which takes 4 bytes for each; after optimizer(). */
   accumulate(batch: i32): Trainer {
+    options.within(options.ACCUMULATE, batch, 1, 1 << 16);
     learning.use();
     learning.setOptimizer(accumulation(batch, learning.optimizer));
     return this;
@@ -92,6 +94,7 @@ export class Trainer {
 
   /** Decoupled weight decay: w = w − rate·λ·w in every step. */
   weightDecay(lambda: Fixed): Trainer {
+    options.within(options.WEIGHT_DECAY, <i32>(lambda >> 32), 0, 0);
     learning.setDecay(scaleOf(lambda, -32));
     return this;
   }
@@ -110,6 +113,8 @@ export class Trainer {
 
   /** Stops when the mean loss of `samples` samples has not fallen by `delta` nats for `patience` such means in a row. */
   earlyStop(patience: i32, samples: i32 = 256, delta: Fixed = fixed(0.001)): Trainer {
+    options.within(options.EARLY_STOP, patience, 1, i32.MAX_VALUE);
+    options.within(options.EARLY_STOP, samples, 1, i32.MAX_VALUE);
     plateau.use(samples, patience, <i32>(delta >> 16));
     return this;
   }
@@ -121,6 +126,7 @@ export class Trainer {
 
   /** Only the last `layers` layers with weights learn: the error goes no further. */
   trainLast(layers: i32): Trainer {
+    options.within(options.TRAIN_LAST, layers, 1, i32.MAX_VALUE);
     network.trainLast(layers);
     return this;
   }

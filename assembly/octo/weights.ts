@@ -48,18 +48,18 @@ export function reserve(layers: i32): void {
 }
 
 /** A layer's entry of the table, in the order of the file's words; offsets count from the start of the state, 0: there is none. */
-export function describe(at: usize, layer: Conv2d, onGrid: bool, compensates: bool): void {
+export function describe(at: usize, layer: Conv2d, onGrid: bool, compensation: usize): void {
   store<i32>(at, (layer.index << 8) | layer.kind);
   store<i32>(at, layer.c, 4);
   store<i32>(at, layer.kernelH, 8);
   store<i32>(at, layer.kernelW, 12);
-  store<i32>(at, load<i32>(layer.xT, TENSOR_C), 16);
-  store<i32>(at, 1, 20);
+  store<i32>(at, load<i32>(layer.xT, TENSOR_C) / layer.groups, 16);
+  store<i32>(at, layer.groups, 20);
   store<i32>(at, offsetOf(layer.masters), 24);
   store<i32>(at, offsetOf(layer.biases), 28);
   store<i32>(at, onGrid ? layer.bits : 0, 32);
   store<i32>(at, onGrid ? offsetOf(layer.grid) : 0, 36);
-  store<i32>(at, compensates ? offsetOf(layer.lac) : 0, 40);
+  store<i32>(at, compensation ? offsetOf(compensation) : 0, 40);
   store<i32>(at, 0, 44);
 }
 

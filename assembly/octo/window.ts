@@ -2,7 +2,14 @@
 import { allocate } from "../device/arena";
 import { LAYER_SHAPE } from "../device/errors";
 import { CONV_BYTES, TENSOR_BYTES, TENSOR_C, TENSOR_H } from "../int8/structs";
-import { Layer } from "./layer";
+import { DEPTHWISE, Layer } from "./layer";
+
+/** Whether a layer of the module is depthwise. */
+export let grouped: bool = false;
+
+export function group(): void {
+  grouped = true;
+}
 
 /** Ends with the convolution struct of docs/abi.md, field by field. */
 export class Window extends Layer {
@@ -17,7 +24,7 @@ export class Window extends Layer {
   padLeft: i32;
   padBottom: i32;
   padRight: i32;
-  private groups: i32;
+  groups: i32;
   private y0: i32;
   private y1: i32;
   private x0: i32;
@@ -57,10 +64,11 @@ export class Window extends Layer {
       store<i32>(to + axis, steps, offsetof<Window>("y1"));
     } while ((axis += 4) < 8);
     this.convBytes = CONV_BYTES;
-    this.groups = 1;
+    const groups = grouped && this.kind == DEPTHWISE ? this.c : 1;
+    this.groups = groups;
     this.bytes = TENSOR_BYTES;
     this.pitch = this.w * this.c;
     this.data = allocate(this.size << this.width);
-    return size * size * load<i32>(xT, TENSOR_C);
+    return (size * size * load<i32>(xT, TENSOR_C)) / groups;
   }
 }

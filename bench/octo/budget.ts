@@ -11,6 +11,8 @@ export interface Budget {
   rate: number;
   drop: number;
   dropsAt: readonly number[];
+  /** Down to nothing along half a cosine instead. */
+  cosine?: boolean;
 }
 
 /** The budget of the published table. */
@@ -31,6 +33,7 @@ export const stepsOf = (budget: Budget): number => budget.train * budget.epochs;
 /** Learning rate of a step, counted from 0. */
 export function rateAt(budget: Budget, step: number): number {
   const share = step / stepsOf(budget);
+  if (budget.cosine) return (budget.rate * (1 + Math.cos(Math.PI * share))) / 2;
   return budget.dropsAt.reduce((rate, at) => (share >= at ? rate * budget.drop : rate), budget.rate);
 }
 

@@ -8,7 +8,7 @@ import type { Dataset, Images } from "../../host/data/dataset.ts";
 import { ModuleHost, type Sample } from "../../host/module/module-host.ts";
 import { decodeStateRecord } from "../../host/protocol/state-record.ts";
 import { Fp32Trainer } from "../fp32/trainer.ts";
-import { REFERENCE_NET } from "../net.ts";
+import { type NetSpec, REFERENCE_NET } from "../net.ts";
 import { type Budget, orderOf, rateAt, stepsOf } from "./budget.ts";
 
 /** After so many steps a run looks whether its process is still wanted. */
@@ -21,24 +21,47 @@ export interface Outcome {
   digest?: string;
   /** INT8: weights that reached the edge of their range. */
   saturated?: number;
+  /** Accuracy after each epoch, where it was asked for. */
+  epochs?: number[];
+  seconds?: number;
 }
 
+/** What is trained, if it is not the trainer app and its net. */
+export interface Training {
+  net: NetSpec;
+  /** Parameters of the module. */
+  params: Readonly<Record<string, number>>;
+}
+
+const REFERENCE: Training = { net: REFERENCE_NET, params: {} };
+
 /** FP32 sees all eight bits of a pixel: p / 255. */
-export async function trainFp32(dataset: Dataset, budget: Budget, seed: number): Promise<Outcome> {
+export async function trainFp32(
+  dataset: Dataset,
+  budget: Budget,
+  seed: number,
+  training?: Training,
+): Promise<Outcome> {
   const inputs = dataset.height * dataset.width;
   const images = ({ pixels, count }: Images): Float32Array[] => {
     const values = Float32Array.from(pixels, (pixel) => pixel / 255);
     return Array.from({ length: count }, (_, i) => values.subarray(i * inputs, (i + 1) * inputs));
   };
-  const trainer = new Fp32Trainer(REFERENCE_NET, seed);
+  const trainer = new Fp32Trainer((training ?? REFERENCE).net, seed);
   const seen = images(dataset.train);
+  const unseen = images(dataset.test);
+  const accuracy = (): number => {
+    const right = unseen.filter((x, i) => trainer.classify(x) === dataset.test.labels[i]);
+    return right.length / dataset.test.count;
+  };
+  const epochs: number[] = [];
   let step = 0;
   for (const i of orderOf(budget, seed)) {
     trainer.step(seen[i]!, dataset.train.labels[i]!, rateAt(budget, step++));
     if (step % STEPS_AT_ONCE === 0) await setImmediate();
+    if (training && step % budget.train === 0) epochs.push(accuracy());
   }
-  const right = images(dataset.test).filter((x, i) => trainer.classify(x) === dataset.test.labels[i]);
-  return { accuracy: right.length / dataset.test.count };
+  return training ? { accuracy: epochs.at(-1)!, epochs } : { accuracy: accuracy() };
 }
 
 /** INT8 by the module that is deployed, fed through its sensor as on a device. */
@@ -47,6 +70,7 @@ export async function trainInt8(
   budget: Budget,
   seed: number,
   files: ModuleFiles,
+  training?: Training,
 ): Promise<Outcome> {
   const bytes = async (path: string): Promise<Uint8Array<ArrayBuffer>> =>
     new Uint8Array(await readFile(path));
@@ -56,7 +80,7 @@ export async function trainInt8(
   let record: Uint8Array = new Uint8Array();
   const host = await ModuleHost.load(await bytes(files.wasm), {
     seed,
-    params: { lr: budget.rate, steps: stepsOf(budget) },
+    params: { lr: budget.rate, steps: stepsOf(budget), ...training?.params },
     ...(files.intrinsics && { intrinsics: await bytes(files.intrinsics) }),
     sensor: () => sample ?? null,
     publish: (_channel, bytes) => {
@@ -68,19 +92,26 @@ export async function trainInt8(
     sample = one;
     host.step();
   };
+  // held-out images change nothing in the learned state
+  const accuracy = (): number => {
+    let right = 0;
+    for (const one of test) {
+      show(one);
+      if (decodeStateRecord(record)?.class === one.label) right++;
+    }
+    return right / test.length;
+  };
+  const epochs: number[] = [];
   let step = 0;
   for (const i of orderOf(budget, seed)) {
     show(train[i]!);
     if (++step % STEPS_AT_ONCE === 0) await setImmediate();
+    if (training && step % budget.train === 0) epochs.push(accuracy());
   }
   const digest = createHash("sha256").update(host.state()).digest("hex");
-  let right = 0;
-  for (const one of test) {
-    show(one);
-    if (decodeStateRecord(record)?.class === one.label) right++;
-  }
+  const reached = training ? { accuracy: epochs.at(-1)!, epochs } : { accuracy: accuracy() };
   const saturated = decodeStateRecord(record)?.saturated;
-  return { accuracy: right / test.length, digest, ...(saturated !== undefined && { saturated }) };
+  return { ...reached, digest, ...(saturated !== undefined && { saturated }) };
 }
 
 /** Files of a trainer module. */

@@ -1,6 +1,6 @@
 /** A worker process: takes one job, trains, answers, ends. */
 import { type Budget, loadData } from "./budget.ts";
-import { type ModuleFiles, type Outcome, trainFp32, trainInt8 } from "./methods.ts";
+import { type ModuleFiles, type Outcome, type Training, trainFp32, trainInt8 } from "./methods.ts";
 import type { Answer } from "./pool.ts";
 
 export interface Job {
@@ -9,11 +9,17 @@ export interface Job {
   data: "fashion-mnist" | "generated";
   budget: Budget;
   seed: number;
+  training?: Training;
 }
 
-async function run({ method, module, data, budget, seed }: Job): Promise<Outcome> {
+async function run({ method, module, data, budget, seed, training }: Job): Promise<Outcome> {
   const dataset = await loadData(data, budget);
-  return method === "fp32" ? trainFp32(dataset, budget, seed) : trainInt8(dataset, budget, seed, module);
+  const started = performance.now();
+  const outcome =
+    method === "fp32"
+      ? await trainFp32(dataset, budget, seed, training)
+      : await trainInt8(dataset, budget, seed, module, training);
+  return training ? { ...outcome, seconds: Math.round((performance.now() - started) / 1000) } : outcome;
 }
 
 // The channel closes when the answer has been sent, or when the parent has gone.

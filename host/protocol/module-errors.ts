@@ -187,4 +187,13 @@ export const MODULE_ERRORS: readonly ErrorEntry[] = [
     got: "bytes",
     want: "least",
   },
+  {
+    code: 38,
+    name: "training-option",
+    message: "an option of a layer or of the trainer is out of range",
+    advice: "Compare it with docs/training.md.",
+    where: "option",
+    got: "value",
+    want: "nearest that is allowed",
+  },
 ];

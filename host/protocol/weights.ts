@@ -168,7 +168,7 @@ function fits(entry: WeightsEntry, bytes: number): boolean {
     inside(masters, 2 * countOf(entry), 8) &&
     inside(biases, 4 * shape[0], 4) &&
     (grid === 0 ? bits === 0 : bits >= 2 && inside(grid, 8, 8)) &&
-    (compensation === 0 || inside(compensation, 4 * shape[0] + 2 * shape[3] * groups, 8))
+    (compensation === 0 || inside(compensation, 8 * shape[0] + 2 * shape[3] * groups, 8))
   );
 }
 

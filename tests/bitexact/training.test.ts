@@ -12,7 +12,7 @@ import { readRegion } from "../../host/link/regions.ts";
 import { Region } from "../../host/protocol/requests.ts";
 import { hostOf, sha256 } from "../assembly/support.ts";
 import { requires } from "../support/requirements.ts";
-import { TRAININGS } from "../support/trainings.ts";
+import { appOf, TRAININGS } from "../support/trainings.ts";
 
 /** Past a whole batch, and into the next. */
 const STEPS = 6;
@@ -33,11 +33,11 @@ beforeAll(async () => {
   });
   await writeFile(samplesPath, bytes);
   const samples = parseSamples(bytes, samplesPath);
-  modules = await buildModules({ apps: [join(ROOT, "tests/assembly/apps/training.ts")], out: folder });
-  const { path } = modules.find(({ target }) => target === "portable") as BuiltModule;
+  const apps = ["training", "residual"].map((app) => join(ROOT, `tests/assembly/apps/${app}.ts`));
+  modules = await buildModules({ apps, out: folder });
   reference = {};
   for (const [name, params] of Object.entries(TRAININGS)) {
-    const host = await hostOf(path, samples, { seed: SEED, params });
+    const host = await hostOf(pathOf(appOf(name), "portable"), samples, { seed: SEED, params });
     for (let step = 0; step < STEPS; step++) host.step();
     reference[name] = sha256(host.state());
   }
@@ -45,17 +45,33 @@ beforeAll(async () => {
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
+function pathOf(app: string, target: Target): string {
+  return (modules.find((module) => module.app === app && module.target === target) as BuiltModule).path;
+}
+
 async function onDevice(board: "posix" | "mps2-an386", target: Target): Promise<Record<string, string>> {
-  const { path } = modules.find((module) => module.target === target) as BuiltModule;
+  return {
+    ...(await runsOf("training", board, target)),
+    ...(await runsOf("residual", board, target)),
+  };
+}
+
+/** Digests of all trainings of an app. */
+async function runsOf(
+  app: string,
+  board: "posix" | "mps2-an386",
+  target: Target,
+): Promise<Record<string, string>> {
   const device = await startVirtualDevice({
-    id: `training-${target}`,
+    id: `${app}-${target}`,
     board,
-    module: path,
+    module: pathOf(app, target),
     samples: samplesPath,
   });
   const found: Record<string, string> = {};
   try {
     for (const [name, params] of Object.entries(TRAININGS)) {
+      if (appOf(name) !== app) continue;
       await device.link.request("start", { seed: SEED, steps: STEPS, params }, { timeoutMs: 60_000 });
       for (;;) {
         const status = await device.link.request("status", {}, { timeoutMs: 60_000 });

@@ -1,5 +1,19 @@
-/** What training can be told, one at a time and together: parameters of tests/assembly/apps/training.ts. */
-export const TRAININGS: Readonly<Record<string, Readonly<Record<string, number>>>> = {
+type Params = Readonly<Record<string, number>>;
+
+/** Parameters of tests/assembly/apps/residual.ts. */
+const RESIDUAL: Readonly<Record<string, Params>> = {
+  "residual blocks": { lr: 0.1 },
+  "residual blocks, LAC": { lr: 0.1, layers: 1 },
+  hinge: { lr: 0.02, loss: 1 },
+  "mean squared error": { lr: 0.2, loss: 2 },
+};
+
+/** The app in tests/assembly/apps that a training is one of. */
+export const appOf = (name: string): "training" | "residual" => (name in RESIDUAL ? "residual" : "training");
+
+/** What training can be told, one at a time and together: parameters of tests/assembly/apps/training.ts, and the other layers. */
+export const TRAININGS: Readonly<Record<string, Params>> = {
+  ...RESIDUAL,
   LAC: { layers: 1 },
   PRC: { layers: 2 },
   "4 bits": { bits: 4 },
@@ -13,7 +27,5 @@ export const TRAININGS: Readonly<Record<string, Readonly<Record<string, number>>
   "early stop": { options: 8 },
   "the last layer": { options: 16, lr: 0.05 },
   "biases and compensation": { layers: 5 },
-  hinge: { loss: 1 },
-  "mean squared error": { loss: 2, lr: 0.05 },
   "all at once": { bits: 4, layers: 3, opt: 1, batch: 4, options: 3, lr: 0.01 },
 };

@@ -16,6 +16,7 @@ const weights = memory.data(FAN_IN * OUTPUTS);
 const means = memory.data(CHANNELS * 2, 2);
 const mu = memory.data(OUTPUTS * 4, 4);
 const alphas = memory.data(OUTPUTS * 4, 4);
+const gains = memory.data(OUTPUTS * 4, 4);
 const biases = memory.data(OUTPUTS * 4, 4);
 const sums = memory.data(OUTPUTS * 4, 4);
 const x = memory.data(POSITIONS * CHANNELS);
@@ -43,7 +44,7 @@ describe("the expected loss", () => {
         for (let i = 0; i < FAN_IN * OUTPUTS; ++i)
           store<i8>(weights + i, (<i32>load<i16>(masters + (i << 1)) + 128) >> 8);
       else grid.code(masters, FAN_IN * OUTPUTS, step, k, weights);
-      lac.expect(masters, weights, FAN_IN, OUTPUTS, means, CHANNELS, step, mu);
+      lac.expect(masters, weights, FAN_IN, OUTPUTS, means, CHANNELS, step, mu, 0);
       for (let o = 0; o < OUTPUTS; ++o) {
         let want: f64 = 0;
         for (let i = 0; i < FAN_IN; ++i) {
@@ -56,20 +57,21 @@ describe("the expected loss", () => {
     }
   });
 
-  test("folds into the bias: α·μ is added to it, and saturates instead of wrapping", () => {
+  test("folds into the bias: offset/γ + α·μ, and saturates instead of wrapping", () => {
     for (let o = 0; o < OUTPUTS; ++o) {
       store<i32>(mu + (o << 2), (o - 2) * 1001);
-      store<i32>(alphas + (o << 2), lac.ONE / 2);
+      store<i32>(alphas + (o << 2), lac.ALPHA_ONE / 2);
+      store<i32>(gains + (o << 2), lac.GAIN_ONE >> 1);
       store<i32>(biases + (o << 2), 7);
     }
-    lac.fold(alphas, mu, OUTPUTS, biases);
+    lac.fold(alphas, gains, mu, OUTPUTS, biases);
     for (let o = 0; o < OUTPUTS; ++o) {
-      const want = 7 + Math.floor((<f64>(o - 2) * 1001) / 2);
+      const want = 14 + Math.floor((<f64>(o - 2) * 1001) / 2);
       expect(<f64>load<i32>(biases + (o << 2))).toBe(want);
     }
     store<i32>(mu, 1 << 30);
     store<i32>(alphas, 4 << 16);
-    lac.fold(alphas, mu, 1, biases);
+    lac.fold(alphas, gains, mu, 1, biases);
     expect(load<i32>(biases)).toBe(1 << 30);
   });
 
@@ -81,12 +83,12 @@ describe("the expected loss", () => {
     // a step of 16·100·2^−12 = 0.390625 in Q16: its mean over many draws
     for (let o = 0; o < OUTPUTS; ++o) store<i32>(mu + (o << 2), 100);
     const steps = 4096;
-    for (let o = 0; o < OUTPUTS; ++o) store<i32>(alphas + (o << 2), lac.ONE);
+    for (let o = 0; o < OUTPUTS; ++o) store<i32>(alphas + (o << 2), lac.ALPHA_ONE);
     for (let i = 0; i < steps; ++i) lac.learn(sums, OUTPUTS, mu, scaleOf(1, -12), i * 77, alphas);
-    const moved = <f64>(lac.ONE - load<i32>(alphas)) / <f64>steps;
+    const moved = <f64>(lac.ALPHA_ONE - load<i32>(alphas)) / <f64>steps;
     // standard deviation of one rounding is below ½: that of the mean, below 1/128
     expect(Math.abs(moved - 0.390625)).toBeLessThan(4.0 / 128);
-    expect(load<i32>(alphas + 4)).toBeGreaterThan(lac.ONE);
+    expect(load<i32>(alphas + 4)).toBeGreaterThan(lac.ALPHA_ONE);
     for (let i = 0; i < 1000; ++i) lac.learn(sums, OUTPUTS, mu, scaleOf(1, 10), i, alphas);
     expect(load<i32>(alphas)).toBe(-(4 << 16));
     expect(load<i32>(alphas + 4)).toBe(4 << 16);

@@ -1,14 +1,27 @@
 // Shapes: what a layer makes of its input's, and the error that names the layer when it can't.
-import { LAYER_SHAPE, MODEL_EMPTY, NEEDS_DENSE, OUT_OF_ARENA, TOO_MANY } from "../../device/errors";
+import {
+  LAYER_SHAPE,
+  MODEL_EMPTY,
+  NEEDS_DENSE,
+  OUT_OF_ARENA,
+  TOO_MANY,
+  TRAINING_OPTION,
+} from "../../device/errors";
 import { CONFIG } from "../../device/config";
 import { fixed } from "../../device/param";
 import { sensor } from "../../device/sensor";
 import { errorOf, failure } from "../../int8/__tests__/support";
+import { averagePool, globalAveragePool } from "../average-pool";
 import { conv2d, dense } from "../conv2d";
-import { CONV2D, DENSE, Layer, MAX_POOL } from "../layer";
+import { depthwiseConv2d } from "../depthwise-conv2d";
+import { ADD, CONV2D, DENSE, Layer, MAX_POOL } from "../layer";
 import { maxPool } from "../max-pool";
 import { build, Model } from "../model";
+import { momentum } from "../momentum";
+import { ACCUMULATE, COSINE, EARLY_STOP, MOMENTUM, QUANTISE, STEP_DECAY } from "../options";
 import { relu } from "../relu";
+import { residual } from "../residual";
+import { cosine, stepDecay } from "../schedule";
 import { Trainer } from "../trainer";
 import { open, output } from "./support";
 
@@ -43,6 +56,15 @@ describe("shapes", () => {
   test("maxPool: strides default to the pool's size", () => {
     expectShape(placed(maxPool(2), 24, 25, 8), 12, 12, 8);
     expectShape(placed(maxPool(3, 1), 5, 6, 2), 3, 4, 2);
+  });
+
+  test("depthwiseConv2d: as conv2d, as many channels as the input has", () => {
+    expectShape(placed(depthwiseConv2d(3, 2, 1), 9, 8, 6), 5, 4, 6);
+  });
+
+  test("averagePool and globalAveragePool", () => {
+    expectShape(placed(averagePool(2), 9, 8, 3), 4, 4, 3);
+    expectShape(placed(globalAveragePool(), 5, 8, 3), 1, 1, 3);
   });
 
   test("relu: its input's", () => {
@@ -85,11 +107,48 @@ describe("a layer that does not fit is named", () => {
     expect(failure()).toBe(errorOf(LAYER_SHAPE, (2 << 8) | DENSE));
   });
 
+  test("residual: both shapes are alike", () => {
+    expect(() => {
+      const from = output(4, 4, 2);
+      from.next = relu();
+      placed(residual(from), 4, 4, 3);
+    }).toThrow();
+    expect(failure()).toBe(errorOf(LAYER_SHAPE, (2 << 8) | ADD));
+  });
+
   test("maxPool", () => {
     expect(() => {
       placed(maxPool(3), 2, 9, 1);
     }).toThrow();
     expect(failure()).toBe(errorOf(LAYER_SHAPE, (2 << 8) | MAX_POOL));
+  });
+});
+
+describe("an option out of range is named", () => {
+  test("bits of a weight", () => {
+    expect(() => {
+      dense(3).quantise(1);
+    }).toThrow();
+    expect(failure()).toBe(errorOf(TRAINING_OPTION, QUANTISE));
+    expect(() => {
+      dense(3).quantise(9);
+    }).toThrow();
+    expect(failure()).toBe(errorOf(TRAINING_OPTION, QUANTISE));
+  });
+
+  test("schedules and momentum", () => {
+    expect(() => {
+      cosine(0);
+    }).toThrow();
+    expect(failure()).toBe(errorOf(TRAINING_OPTION, COSINE));
+    expect(() => {
+      stepDecay(0, fixed(0.5));
+    }).toThrow();
+    expect(failure()).toBe(errorOf(TRAINING_OPTION, STEP_DECAY));
+    expect(() => {
+      momentum(fixed(1));
+    }).toThrow();
+    expect(failure()).toBe(errorOf(TRAINING_OPTION, MOMENTUM));
   });
 });
 
@@ -111,6 +170,14 @@ describe("a model that can't be is named", () => {
     expect(failure()).toBe(errorOf(TOO_MANY, 0));
     model.add(maxPool(2));
     new Trainer(model, { learningRate: fixed(0.01) });
+    expect(() => {
+      new Trainer(changetype<Model>(0), { learningRate: fixed(0.01) }).accumulate(0);
+    }).toThrow();
+    expect(failure()).toBe(errorOf(TRAINING_OPTION, ACCUMULATE));
+    expect(() => {
+      new Trainer(changetype<Model>(0), { learningRate: fixed(0.01) }).earlyStop(0);
+    }).toThrow();
+    expect(failure()).toBe(errorOf(TRAINING_OPTION, EARLY_STOP));
     expect(() => {
       build();
     }).toThrow();

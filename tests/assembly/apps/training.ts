@@ -1,13 +1,11 @@
 // Everything that training can be told, by parameters: tests/assembly/training.test.ts and tests/bitexact run each for a few steps.
 import {
-  categoricalHinge,
   Conv2d,
   conv2d,
   cosine,
   dense,
   fixed,
   maxPool,
-  meanSquaredError,
   Model,
   momentum,
   param,
@@ -27,8 +25,6 @@ const optimizer = paramInt("opt", 0);
 const batch = paramInt("batch", 1);
 /** 1 weight decay, 2 cosine, 4 step decay, 8 early stop, 16 last layer only. */
 const options = paramInt("options", 0);
-/** 1 categorical hinge, 2 mean squared error of the frame's first values. */
-const loss = paramInt("loss", 0);
 
 function tuned(layer: Conv2d): Conv2d {
   if (bits) layer.quantise(bits);
@@ -42,7 +38,7 @@ const model = new Model([28, 28, 1])
   .add(tuned(conv2d(4, 5, 3)))
   .add(relu())
   .add(maxPool(2))
-  .add(tuned(conv2d(4, 3, 1, 1)))
+  .add(tuned(conv2d(3, 3, 1, 1)))
   .add(relu())
   .add(dense(10));
 const trainer = new Trainer(model, { learningRate: param("lr", 0.01) });
@@ -54,13 +50,10 @@ if (options & 2) trainer.schedule(cosine(1000));
 if (options & 4) trainer.schedule(stepDecay(40, fixed(0.8)));
 if (options & 8) trainer.earlyStop(2, 10, fixed(10));
 if (options & 16) trainer.trainLast(1);
-if (loss == 1) trainer.criterion(categoricalHinge());
-if (loss == 2) trainer.criterion(meanSquaredError());
 
 export function step(): void {
   const frame = sensor.frame();
   const seen = model.infer(frame);
-  if (loss == 2) trainer.fit(frame);
-  else if (frame.hasLabel) trainer.step(frame, frame.label);
+  if (frame.hasLabel) trainer.step(frame, frame.label);
   trainer.report(seen.argmax());
 }
