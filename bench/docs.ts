@@ -13,6 +13,7 @@ import {
   rivalsTable,
 } from "./kernels/report.ts";
 import { machineText } from "./machine.ts";
+import { type RowResults, rowsTable } from "./octo/rows.ts";
 import type { OctoResult } from "./octo.ts";
 import { macsPlot } from "./pass/plot.ts";
 import {
@@ -39,6 +40,7 @@ export const SGQ_PLOT = new URL("../docs/images/sgq.svg", import.meta.url);
 
 export interface Results {
   octo: OctoResult;
+  "octo-rows": RowResults;
   kernels: KernelsResult;
   stack: StackResult;
   soak: SoakResult;
@@ -54,6 +56,7 @@ export async function readResults(): Promise<Results> {
     JSON.parse(await readFile(new URL(`./results/${name}.json`, import.meta.url), "utf8")) as never;
   return {
     octo: await read("octo"),
+    "octo-rows": await read("octo-rows"),
     kernels: await read("kernels"),
     stack: await read("stack"),
     soak: await read("soak"),
@@ -84,6 +87,7 @@ export function renderPlot({ pass }: Results): string {
 
 function tablesOf({
   octo,
+  "octo-rows": octoRows,
   kernels,
   stack,
   soak,
@@ -96,6 +100,7 @@ function tablesOf({
   const counts = (app: string): string => countsTable(kernels.apps.find((one) => one.app === app)!);
   return {
     octo: octoTable(octo),
+    "octo-rows": rowsTable(octoRows),
     tools: `${kernels.tools.gcc}; ${kernels.tools.qemu}; ${kernels.tools.engine}.`,
     "train-step": counts("train-step"),
     intrinsics: counts("intrinsics"),

@@ -6,6 +6,8 @@
  *     --epochs N, --train N, --test N
  *     --target device    which build of the module trains: device (default) or portable; the bits are the same
  *     --generated        drawn glyphs instead of Fashion-MNIST
+ *     --rows PATTERN     the rows of bench/octo/rows.ts whose name PATTERN fits: more nets, and weights of few bits; what --json FILE
+ *                        has already is not trained again
  *     --json FILE        writes what docs/benchmarks.md is made of
  */
 import { createHash } from "node:crypto";
@@ -19,6 +21,7 @@ import { type Machine, machineText, thisMachine } from "./machine.ts";
 import { type Budget, FULL, loadData, SHORT } from "./octo/budget.ts";
 import { type Outcome, trainerModule } from "./octo/methods.ts";
 import { runJobs } from "./octo/pool.ts";
+import { measureRows, ROWS, type Row, readRows, rowsTable, writeRows } from "./octo/rows.ts";
 import type { Job } from "./octo/worker.ts";
 
 /** What `--json` writes; accuracies are 0 … 1. */
@@ -94,9 +97,11 @@ async function main(): Promise<void> {
       train: { type: "string" },
       test: { type: "string" },
       target: { type: "string", default: "device" },
+      rows: { type: "string" },
       json: { type: "string" },
     },
   });
+  if (values.rows !== undefined) return trainRows(values.rows, values.json);
   const base = values.short ? SHORT : FULL;
   const target = values.target;
   if (target !== "device" && target !== "portable") throw new Error("--target is device or portable");
@@ -122,6 +127,24 @@ async function main(): Promise<void> {
   });
   print(result);
   if (values.json) await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`);
+}
+
+/** Trains what is missing of these rows; keeps each result as it comes. */
+async function trainRows(pattern: string, file: string | undefined): Promise<void> {
+  if (file === undefined) throw new Error("--rows needs --json FILE, which keeps what has been trained");
+  const rows = ROWS.filter(({ name }) => new RegExp(pattern).test(name));
+  const results = await readRows(file);
+  const folder = await mkdtemp(join(tmpdir(), "octomote-bench-"));
+  try {
+    const onResult = async ({ name }: Row, seed: number, { accuracy }: Outcome): Promise<void> => {
+      console.log(`${name} seed ${seed}: ${percent(accuracy)} %`);
+      await writeRows(file, results);
+    };
+    await measureRows({ rows, data: "fashion-mnist", results, folder, onResult });
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+  console.log(`\n${rowsTable(results)}`);
 }
 
 function whole(name: string, text: string | undefined, otherwise: number): number {

@@ -7,6 +7,7 @@ import { copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildIntrinsics, buildModules, ROOT } from "../../host/build/modules.ts";
 import { type Machine, thisMachine } from "../machine.ts";
+import { markdownTable, percent } from "../tables.ts";
 import { type Budget, FULL, stepsOf } from "./budget.ts";
 import type { ModuleFiles, Outcome } from "./methods.ts";
 import { NETS, type NetName } from "./nets.ts";
@@ -189,4 +190,18 @@ export async function readRows(file: string): Promise<RowResults> {
 export async function writeRows(file: string, results: RowResults): Promise<void> {
   await writeFile(`${file}.new`, `${JSON.stringify(results, null, 2)}\n`);
   await rename(`${file}.new`, file);
+}
+
+/** A line for each row: mean and spread over its seeds. */
+export function rowsTable(results: RowResults): string {
+  const lines = Object.values(results).map(({ net, title, budget, outcomes }) => {
+    const found = Object.values(outcomes).map(({ accuracy }) => accuracy);
+    const mean = found.reduce((sum, one) => sum + one, 0) / found.length;
+    const spread = `${percent(Math.min(...found))} … ${percent(Math.max(...found))}`;
+    const images = `${budget.train.toLocaleString("en-US")} / ${budget.test.toLocaleString("en-US")}`;
+    const rate = `${budget.epochs}, ${budget.rate}${budget.cosine ? " cosine" : ""}`;
+    return [net, title, images, rate, found.length, percent(mean), spread];
+  });
+  const head = ["net", "arithmetic", "images", "epochs, rate", "seeds", "mean, %", "from … to"];
+  return markdownTable(head, lines, [0, 1, 2, 3]);
 }
