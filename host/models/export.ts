@@ -51,13 +51,15 @@ export function tensorsOfFile(file: WeightsFile): { tensors: Tensor[]; metadata:
   const tensors: Tensor[] = [];
   let channels = 0;
   for (const entry of file.entries) {
-    const { biases, masters, masterScale, range, scale, weights } = layerWeights(file, entry);
+    const { biases, compensation, masters, masterScale, range, scale, weights } = layerWeights(file, entry);
     const name = `layers.${entry.index}`;
     const [out, h, w, c] = entry.shape;
     const shape = entry.kind === DENSE ? [out, h * w * c] : [out, c, h, w];
     const order = torchOrder(entry, channels);
     // on a grid the levels are what counts: masters are how they come about
-    const value = (i: number) => (entry.bits ? weights[i]! * scale : masters[i]! * masterScale);
+    const ofChannel = h * w * c;
+    const gain = (i: number) => compensation?.gains[Math.floor(i / ofChannel)] ?? 1;
+    const value = (i: number) => (entry.bits ? weights[i]! * scale : masters[i]! * masterScale) * gain(i);
     tensors.push(
       { name: `${name}.weight`, shape, data: Float32Array.from(order, value) },
       { name: `${name}.bias`, shape: [out], data: Float32Array.from(biases, (b) => b * BIAS_SCALE) },
@@ -65,6 +67,12 @@ export function tensorsOfFile(file: WeightsFile): { tensors: Tensor[]; metadata:
       { name: `${name}.weight_int16`, shape, data: Int16Array.from(order, (i) => masters[i]!) },
       { name: `${name}.bias_int32`, shape: [out], data: biases },
     );
+    if (compensation) {
+      tensors.push(
+        { name: `${name}.compensation_alpha`, shape: [out], data: compensation.alphas },
+        { name: `${name}.compensation_gain`, shape: [out], data: compensation.gains },
+      );
+    }
     Object.assign(metadata, {
       [`${name}.weight_int8.scale`]: String(scale),
       [`${name}.weight_int16.scale`]: String(masterScale),

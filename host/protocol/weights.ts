@@ -185,6 +185,8 @@ export interface LayerWeights {
   weights: Int8Array;
   /** int32, Q20. */
   biases: Int32Array;
+  /** Of a layer with LAC: α and γ of each output channel. */
+  compensation?: { alphas: Float32Array; gains: Float32Array };
 }
 
 /** The tensors of an entry. Everything is exact: scales are powers of two, or 32 bits of a grid. */
@@ -198,6 +200,9 @@ export function layerWeights({ state }: WeightsFile, entry: WeightsEntry): Layer
   const step = entry.grid === 0 ? 0 : view.getUint32(entry.grid, true);
   const levels = 2 ** (entry.bits - 1) - 1;
   const half = Math.floor((step * (2 * levels + 1)) / 2);
+  const out = entry.shape[0];
+  const fixed = (at: number, bits: number) =>
+    Float32Array.from(new Int32Array(copy(entry.compensation + at, 4 * out)), (v) => v * 2 ** -bits);
   const level = (w: number) =>
     Math.max(-levels, Math.min(levels, Math.floor((w * 256 + half) / step) - levels));
   return {
@@ -206,6 +211,7 @@ export function layerWeights({ state }: WeightsFile, entry: WeightsEntry): Layer
     masters,
     masterScale,
     weights: Int8Array.from(masters, (w) => (step === 0 ? (w + 128) >> 8 : level(w))),
-    biases: new Int32Array(copy(entry.biases, 4 * entry.shape[0])),
+    biases: new Int32Array(copy(entry.biases, 4 * out)),
+    ...(entry.compensation && { compensation: { alphas: fixed(0, 16), gains: fixed(4 * out, 24) } }),
   };
 }

@@ -23,7 +23,7 @@ requires("arm-none-eabi-gcc", "qemu-system-arm").describe("the C stack of mps2-a
     for (const { app, target, bytes } of result.depths) {
       const missing: EntryPoint[] = [];
       if (app !== "deep") missing.push("message");
-      // beside the portable trainer there is no room for a second state, so the board refuses to be written one
+      // beside the portable trainer there is no room to put a state together, so a block of one is refused
       if (app === "trainer" && target === "portable") missing.push("restore");
       const names = ENTRY_POINTS.filter((name) => !missing.includes(name));
       expect(Object.keys(bytes), `${app}, ${target}`).toEqual(names);

@@ -17,7 +17,7 @@ import { run } from "../cli/support/octomote.ts";
 import { temporaryTree } from "../support/tree.ts";
 
 /** conv2d(2, [1, 2]) on 3 channels, then dense(2) on the 2×2 map of 2 channels, on a grid of 3 bits. */
-function weights(): Uint8Array {
+function weights(compensated = false): Uint8Array {
   const entries: WeightsEntry[] = [
     {
       index: 0,
@@ -28,7 +28,7 @@ function weights(): Uint8Array {
       biases: 72,
       bits: 0,
       grid: 0,
-      compensation: 0,
+      compensation: compensated ? 144 : 0,
     },
     {
       index: 4,
@@ -42,9 +42,9 @@ function weights(): Uint8Array {
       compensation: 0,
     },
   ];
-  const state = new Uint8Array(144);
+  const state = new Uint8Array(compensated ? 168 : 144);
   const view = new DataView(state.buffer);
-  for (const [i, word] of [0x504b434f, 1, 144, 0xabcdef01, 77, 5].entries())
+  for (const [i, word] of [0x504b434f, 1, state.length, 0xabcdef01, 77, 5].entries())
     view.setUint32(4 * i, word, true);
   view.setBigUint64(32, 3n << 31n, true); // range 1.5
   view.setInt32(40, -7, true); // masters of 2^−15
@@ -54,6 +54,7 @@ function weights(): Uint8Array {
   view.setInt32(88, 2, true); // masters of 2^−6
   for (let i = 0; i < 16; i++) view.setInt16(96 + 2 * i, 700 * i - 5000, true);
   view.setUint32(136, 1500 << 8, true);
+  if (compensated) [3 << 15, -1 << 16, 1 << 24, 3 << 23].map((w, i) => view.setInt32(144 + 4 * i, w, true));
   return encodeWeights(state, entries);
 }
 
@@ -74,6 +75,16 @@ describe("safetensors", () => {
     expect([...named(tensors, "layers.0.weight_int8").data]).toEqual(
       [...named(tensors, "layers.0.weight_int16").data].map((master) => (master + 128) >> 8),
     );
+  });
+
+  it("a channel's gain is in its weights; what compensates it lies beside", () => {
+    const compensated = decodeSafetensors(exportWeights(decodeWeights(weights(true)), "safetensors")).tensors;
+    const plain = [...named(tensors, "layers.0.weight").data];
+    const want = plain.map((w, i) => Math.fround(i < plain.length / 2 ? w : 1.5 * w));
+    expect([...named(compensated, "layers.0.weight").data]).toEqual(want);
+    expect([...named(compensated, "layers.0.compensation_alpha").data]).toEqual([1.5, -1]);
+    expect([...named(compensated, "layers.0.compensation_gain").data]).toEqual([1, 1.5]);
+    expect(tensors.some(({ name }) => name.includes("compensation"))).toBe(false);
   });
 
   it("a dense layer is out × in, its inputs channel by channel, and the levels of its grid", () => {

@@ -141,7 +141,7 @@ describe("in INT8", () => {
     tensors.short = { dims: [CLASSES, 16], values: Array.from(values).slice(0, 16 * CLASSES) };
     const model = onnxModel(INPUT, nodes, tensors);
     const { report } = await importModel(model, samples, { name: "net", model: "net.onnx" });
-    // random weights part classes by little: nine in ten is what 8 bits leave
+    // random weights part classes by little: five in six is what 8 bits leave at least
     expect(report.agreement).toBeGreaterThanOrEqual(0.83);
   });
 

@@ -1,7 +1,16 @@
 // What has been taken in, on disk: records that were written before their sender heard that they had arrived. A process that is killed at any
 // moment leaves whole records and at most one torn one, which nobody was told of.
 
-import { closeSync, existsSync, openSync, readFileSync, renameSync, truncateSync, writeSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  openSync,
+  readFileSync,
+  renameSync,
+  truncateSync,
+  writeSync,
+} from "node:fs";
 import { crc32c } from "../../protocol/crc32c.ts";
 
 /** Length and CRC-32C of the record that follows, u32 both. */
@@ -54,6 +63,7 @@ export class Journal {
       writeAll(file, frame(record));
       count++;
     }
+    fsyncSync(file); // a new name for what is not on the disk yet would lose the old records as well if the power fails
     closeSync(file);
     renameSync(fresh, this.#path);
     closeSync(this.#file);
