@@ -14,8 +14,9 @@ export const CLASSES: i32 = 4;
 /** Patches of which nothing is known. */
 export const CLASS_NEW: i32 = 1;
 
-/** What thresholds of a class are multiplied by, Q8, within a half and three. */
-const FACTORS: usize = memory.data<i32>([256, 256, 256, 256]);
+/** What thresholds of a class are multiplied by, Q8, within a half and three; kept less 1, since zeros are in no module's data. */
+const FACTORS: usize = memory.data(16);
+const ONE: i32 = 256;
 const LEAST: i32 = 128;
 const MOST: i32 = 768;
 /** A step up is a 64th, a step down an eighth: 14 of them lead from MOST to LEAST. */
@@ -46,7 +47,7 @@ let x0: i32 = 0;
 let x1: i32 = 0;
 
 export function factorOf(k: i32): i32 {
-  return load<i32>(FACTORS + ((<usize>k) << 2));
+  return ONE + load<i32>(FACTORS + ((<usize>k) << 2));
 }
 
 export function reserve(first: Stage, end: Stage, o: PassOptions): void {
@@ -59,7 +60,7 @@ export function reserve(first: Stage, end: Stage, o: PassOptions): void {
 /** The scene is another one: what was learned makes nothing bolder, what was learned to be careful stays. */
 export function begin(): void {
   for (let k = 0; k < CLASSES; ++k) {
-    setFactor(k, min(factorOf(k), 256));
+    setFactor(k, min(factorOf(k), ONE));
     store<i32>(CREDITS + ((<usize>k) << 2), 0);
   }
 }
@@ -74,7 +75,7 @@ function targetOf(o: PassOptions): i32 {
 }
 
 function setFactor(k: i32, factor: i32): void {
-  store<i32>(FACTORS + ((<usize>k) << 2), max(LEAST, min(factor, MOST)));
+  store<i32>(FACTORS + ((<usize>k) << 2), max(LEAST, min(factor, MOST)) - ONE);
 }
 
 export function clear(): void {
