@@ -25,8 +25,22 @@ export interface MosquittoOptions {
   config?: string[];
 }
 
+/** A free port may be somebody else's by the time that Mosquitto listens: then others are tried. */
+const ATTEMPTS = 5;
+
 /** Starts Mosquitto; resolves when it accepts connections. */
 export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await start(options);
+    } catch (error) {
+      const taken = error instanceof Error && error.message.includes("Address already in use");
+      if (!taken || options.ports || attempt === ATTEMPTS) throw error;
+    }
+  }
+}
+
+async function start(options: MosquittoOptions): Promise<Mosquitto> {
   const folder = mkdtempSync(join(tmpdir(), "octomote-mosquitto-"));
   const port = options.ports?.port ?? (await freePort());
   const webSocketPort = options.ports?.webSocketPort ?? (await freePort());
@@ -65,7 +79,9 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     await ended;
     rmSync(folder, { recursive: true, force: true });
   };
-  while (!(await answers(port)) || !(await answers(webSocketPort))) {
+  // who answers before it says that its listeners are open may be somebody else
+  const opened = () => /mosquitto version \S+ running/.test(log);
+  while (!opened() || !(await answers(port)) || !(await answers(webSocketPort))) {
     if (child.exitCode !== null) {
       await stop();
       throw new Error(`Mosquitto ended: ${log}`);
