@@ -184,7 +184,7 @@ requires("arm-none-eabi-gcc").describe("mps2-an386", () => {
     expect(ram + pool).toBeLessThanOrEqual(128 * 1024);
     expect(ram + pool).toBeGreaterThan(128 * 1024 - 64);
     expect(pool).toBeGreaterThan(112 * 1024);
-    expect(flash).toBeLessThan(100 * 1024);
+    expect(flash).toBeLessThan(96 * 1024);
   });
 
   it("uses no floating-point instruction and no allocator but the pool's", async () => {
