@@ -113,7 +113,7 @@ export function stackTable({ reserved, depths }: StackResult): string {
       ...depths.map(({ bytes }) => bytes[name] ?? ""),
     ]),
   );
-  return `${table}\n\nSet aside: ${reserved.toLocaleString("en-US")} bytes. Blank: the module has no such entry point, or, for \`restore\`, no room beside it to put a state together.`;
+  return `${table}\n\nSet aside: ${reserved.toLocaleString("en-US")} bytes.`;
 }
 
 async function main(): Promise<void> {

@@ -18,7 +18,7 @@ extern uint8_t __stack_start[], __stack_end[], __pool_start[], __pool_end[];
 // as in main.c
 enum { MODULE_STACK = 3584, STACK_RESERVE = 896 };
 
-enum { EPOCH = 7, LARGEST_READ = 512, ROUNDS = 4, FRAME = 64 };
+enum { EPOCH = 7, LARGEST_READ = 512, ROUNDS = 4, FRAME = 64, STATE_HEAD = 16 };
 enum { ACK = 0x01, WELCOME = 0x04, REQUEST = 0x20 };
 enum { START = 1, PAUSE, RESUME, READ, WRITE, SELF_TEST, MESSAGE, STATUS, VERBS };
 
@@ -77,7 +77,6 @@ static void exchange(uint8_t type, uint16_t sequence, const CborWriter *payload)
 
 /** A request of a verb with what it needs; `what` is the message's first byte. */
 static void request(uint16_t sequence, int64_t verb, uint8_t what) {
-  static const uint8_t nothing[4];
   uint8_t room[FRAME / 2];
   CborWriter w = {room, sizeof room, 0, false};
   cborMap(&w, verb == WRITE ? 6 : verb == READ ? 5 : verb == START || verb == MESSAGE ? 3 : 2);
@@ -95,12 +94,17 @@ static void request(uint16_t sequence, int64_t verb, uint8_t what) {
   }
   if (verb == READ || verb == WRITE) {
     cborInt(&w, 3);
-    cborInt(&w, 12); // offset: the magic before it stays
+    cborInt(&w, 0);
     cborInt(&w, 4);
   }
   if (verb == READ) cborInt(&w, LARGEST_READ);
   if (verb == WRITE) {
-    cborBytes(&w, nothing, 0);
+    // the head of the state, as it is: what follows stays where it is, or is put beside it first
+    uint8_t *state;
+    uint32_t total;
+    Fault fault;
+    if (abiState(&state, &total, &fault) != OM_OK || total < STATE_HEAD) return;
+    cborBytes(&w, state, STATE_HEAD);
     cborInt(&w, 5);
     cborBool(&w, true);
   }

@@ -2,7 +2,7 @@
 // as it is let. docs/benchmarks.md shows what was measured here.
 import { readFile } from "node:fs/promises";
 import { beforeAll, expect, it } from "vitest";
-import { ENTRY_POINTS, type EntryPoint, MARGIN, measureStack, type StackResult } from "../../bench/stack.ts";
+import { ENTRY_POINTS, MARGIN, measureStack, type StackResult } from "../../bench/stack.ts";
 import { requires } from "../support/requirements.ts";
 
 const BOARD = new URL("../../boards/mps2-an386/", import.meta.url);
@@ -21,11 +21,7 @@ requires("arm-none-eabi-gcc", "qemu-system-arm").describe("the C stack of mps2-a
 
   it("is measured in every entry point that a module has: each of them starts and learns", () => {
     for (const { app, target, bytes } of result.depths) {
-      const missing: EntryPoint[] = [];
-      if (app !== "deep") missing.push("message");
-      // beside the portable trainer there is no room to put a state together, so a block of one is refused
-      if (app === "trainer" && target === "portable") missing.push("restore");
-      const names = ENTRY_POINTS.filter((name) => !missing.includes(name));
+      const names = ENTRY_POINTS.filter((name) => name !== "message" || app === "deep");
       expect(Object.keys(bytes), `${app}, ${target}`).toEqual(names);
     }
   });
