@@ -1,6 +1,7 @@
 // Codebooks (docs/sgq.md): checked once, then used in place; a plan says where their parts lie.
 import { BEFORE, LAST_PLACE, MAX_PLANES, MAX_SIDE } from "./check";
 import { crc32c } from "../device/crc32c";
+import { TENSOR_C, TENSOR_H, TENSOR_W } from "../int8/structs";
 import {
   MARGIN,
   MAX_TAPS,
@@ -216,4 +217,22 @@ function layPlane(plan: Plan, i: i32, contexts: i32, lists: i32): i32 {
   store<u32>(record, <u32>list + 1, RECORD_TAP_LIST);
   store<u32>(record, <u32>table, RECORD_TABLE);
   return 0;
+}
+
+/**
+ * Opens a codebook on a device, for one model's features [h, w, c] (a tensor struct) and a plan of at most `planRoom` bytes. Returns 0;
+ * or 1 + the offset of what is wrong or does not fit.
+ */
+export function openFor(book: usize, length: i32, at: usize, planRoom: i32, model: i32, xT: usize): i32 {
+  if (length < HEADER_BYTES + CRC_BYTES) return bad(8);
+  if (planBytes(book) > planRoom) return bad(22);
+  const wrong = open(book, length, at);
+  if (wrong) return wrong;
+  const plan = changetype<Plan>(at);
+  if (plan.model != model) return bad(2);
+  const fits =
+    plan.h == load<i32>(xT, TENSOR_H) &&
+    plan.w == load<i32>(xT, TENSOR_W) &&
+    plan.c == load<i32>(xT, TENSOR_C);
+  return fits ? 0 : bad(12);
 }

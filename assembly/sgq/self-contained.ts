@@ -66,6 +66,16 @@ export function encodeSelf(
   return length + CRC_BYTES;
 }
 
+/** Bits of what a device sends without a codebook. */
+export const ALONE_BITS: i32 = 2;
+
+/** A frame for whoever has no codebook, with one set of thresholds and values for all channels; `out` holds selfBytes(h·w·c, ALONE_BITS, 1). */
+export function encodeAlone(out: usize, model: i32, sequence: i32, xT: usize, x: usize): i32 {
+  // thresholds (SELF_CUTS of host/protocol/labelled.ts), then values; here, so that only an app that sends has them
+  const set = memory.data<i8>([3, 8, 24, 0, 5, 14, 48]);
+  return encodeSelf(out, model, sequence, xT, x, ALONE_BITS, 1, set);
+}
+
 /** How many thresholds lie below x. */
 function levelIn(thresholds: usize, bits: i32, x: i32): i32 {
   let level = 0;

@@ -2,12 +2,11 @@
 // self-contained. What a frame is sent with, and how codebooks arrive, is the app's business.
 import { allocate } from "../device/arena";
 import { TENSOR_BYTES, TENSOR_C, TENSOR_H, TENSOR_W, elements, tensorOf } from "../int8/structs";
-import { open, Plan, planBytes, STRIPES } from "./book";
-import { crc16 } from "./crc";
+import { writeAck, writeNack } from "./answers";
+import { openFor, Plan, STRIPES } from "./book";
 import * as encoder from "./encoder";
 import { Encoder } from "./encoder";
 import {
-  ACK,
   CRC_START,
   Header,
   MAX_HEADER,
@@ -18,21 +17,14 @@ import {
   RAW,
   SLICE,
   verify,
-  writeFull,
-  writeVarint,
 } from "./frame";
 import { RECORD_BYTES } from "./layout";
-import { encodeSelf, selfBytes } from "./self-contained";
+import { ALONE_BITS, encodeAlone, selfBytes } from "./self-contained";
 
 const CRC_BYTES: i32 = 2;
-const LEAST_BOOK: i32 = 32;
-/** What `open` says of fields of a codebook that do not fit this device: 1 + their offset. */
-const MODEL: i32 = 3;
-const SHAPE: i32 = 13;
-const PLANES: i32 = 23;
+/** What `open` says of a codebook that is too long: 1 + the offset of its length. */
+const LENGTH: i32 = 9;
 
-/** Bits of self-contained frames. */
-const SELF_BITS: i32 = 2;
 /** Frames in a row that may leave out what did not change: a lost nack costs no more than these. */
 const MOST_SKIPS: i32 = 31;
 
@@ -82,7 +74,7 @@ export class Sgq {
     this.plan = allocate(offsetof<Plan>() + <usize>(planes * RECORD_BYTES));
     this.frameBytes = frameBytes;
     const size = elements(this.xT);
-    this.out = allocate(max(frameBytes + MAX_HEADER, selfBytes(size, SELF_BITS, 1)));
+    this.out = allocate(max(frameBytes + MAX_HEADER, selfBytes(size, ALONE_BITS, 1)));
     const e = changetype<Encoder>(allocate(offsetof<Encoder>()));
     this.encoder = e;
     e.plan = changetype<Plan>(this.plan);
@@ -107,19 +99,10 @@ export class Sgq {
     this.loaded = false;
     this.skips = -1;
     this.laid = 0;
-    const plan = changetype<Plan>(this.plan);
-    if (length < LEAST_BOOK || length > this.bookBytes) return 9;
-    if (planBytes(this.book) > <i32>offsetof<Plan>() + this.planes * RECORD_BYTES) return PLANES;
-    const wrong = open(this.book, length, this.plan);
+    if (length > this.bookBytes) return LENGTH;
+    const planRoom = <i32>offsetof<Plan>() + this.planes * RECORD_BYTES;
+    const wrong = openFor(this.book, length, this.plan, planRoom, this.model, this.xT);
     if (wrong) return wrong;
-    if (plan.model != this.model) return MODEL;
-    const xT = this.xT;
-    if (
-      plan.h != load<i32>(xT, TENSOR_H) ||
-      plan.w != load<i32>(xT, TENSOR_W) ||
-      plan.c != load<i32>(xT, TENSOR_C)
-    )
-      return SHAPE;
     this.loaded = true;
     return 0;
   }
@@ -139,9 +122,7 @@ export class Sgq {
   encodeAlone(x: usize, sequence: i32): i32 {
     this.skips = -1;
     this.frame = this.out;
-    // one set of thresholds and values for all channels; here, so that only an app that sends has it
-    const set = memory.data<i8>([3, 8, 24, 0, 5, 14, 48]);
-    this.length = encodeSelf(this.out, this.model, sequence, this.xT, x, SELF_BITS, 1, set);
+    this.length = encodeAlone(this.out, this.model, sequence, this.xT, x);
     return this.length;
   }
 
@@ -249,24 +230,15 @@ export class Sgq {
 
   /** The frame that says that codebook `version` is loaded. */
   acknowledge(version: i32, sequence: i32): i32 {
-    return this.finish(this.answer(ACK, version, sequence));
+    this.frame = this.out;
+    this.length = writeAck(this.out, this.model, version, sequence);
+    return this.length;
   }
 
   /** The frame that refuses something: a reason and its detail (docs/sgq.md). */
   refuse(version: i32, sequence: i32, reason: i32, detail: i32): i32 {
-    const length = this.answer(NACK, version, sequence);
-    store<u8>(this.out + <usize>length, reason);
-    return this.finish(writeVarint(this.out, length + 1, detail));
-  }
-
-  private answer(type: i32, version: i32, sequence: i32): i32 {
     this.frame = this.out;
-    return writeFull(this.out, type, this.model, version, sequence);
-  }
-
-  private finish(length: i32): i32 {
-    store<u16>(this.out + <usize>length, crc16(this.out, length, CRC_START));
-    this.length = length + CRC_BYTES;
+    this.length = writeNack(this.out, this.model, version, sequence, reason, detail);
     return this.length;
   }
 }

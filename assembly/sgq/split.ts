@@ -7,25 +7,13 @@ import { fail } from "../device/host";
 import { publish } from "../device/publish";
 import { Frame } from "../device/sensor";
 import { elements, TENSOR_BYTES, TENSOR_H, tensorOf } from "../int8/structs";
-import { open, Plan, planBytes } from "./book";
+import { writeAck, writeNack } from "./answers";
+import { openFor, Plan } from "./book";
 import * as encoder from "./encoder";
 import { Encoder } from "./encoder";
-import {
-  ACK,
-  CRC_START,
-  GRADIENT,
-  Header,
-  NACK,
-  NO_CODEBOOK,
-  parse,
-  REFUSED,
-  verify,
-  writeFull,
-  writeVarint,
-} from "./frame";
-import { crc16 } from "./crc";
+import { ACK, CRC_START, GRADIENT, Header, NACK, NO_CODEBOOK, parse, REFUSED, verify } from "./frame";
 import { unpackNibbles } from "./gradient";
-import { encodeSelf, selfBytes } from "./self-contained";
+import { ALONE_BITS, encodeAlone, selfBytes } from "./self-contained";
 import { workBytes } from "./work";
 
 /** Messages: kind, last, two zeros, offset; then at most 504 bytes. */
@@ -48,8 +36,6 @@ const UNLABELLED: i32 = 255;
 const PLANES: i32 = 3;
 /** A device without a codebook asks for one again after so many samples. */
 const ASK_EVERY: i32 = 32;
-/** Bits of a self-contained frame. */
-const SELF_BITS: i32 = 2;
 /** Most features in one publication (docs/protocol.md), and what a frame takes besides its payload. */
 const MOST: i32 = 1016;
 const FRAME_ROOM: i32 = 32;
@@ -104,7 +90,7 @@ export function prepare(number: i32, h: i32, w: i32, c: i32, most: i32, lent: bo
   frameBytes = ((bytesRaw + 1) >> 1) + c + FRAME_ROOM;
   frames = allocate(frameBytes);
   jobRoom = workBytes(PLANES * c, h, w) + TENSOR_BYTES;
-  outRoom = LABEL_BYTES + max(MOST, selfBytes(bytesRaw, SELF_BITS, 1));
+  outRoom = LABEL_BYTES + max(MOST, selfBytes(bytesRaw, ALONE_BITS, 1));
   if (!lent) lend(allocate(lentBytes()), lentBytes());
 }
 
@@ -148,9 +134,7 @@ export function send(frame: Frame, features: usize): bool {
   // what does not fit is sent coarser
   if (!length) {
     from = out + LABEL_BYTES;
-    // one set: thresholds (SELF_CUTS of host/protocol/labelled.ts), then values
-    const set = memory.data<i8>([3, 8, 24, 0, 5, 14, 48]);
-    length = encodeSelf(from, model, sequence, xT, features, SELF_BITS, 1, set);
+    length = encodeAlone(from, model, sequence, xT, features);
   }
   bytesSent += length;
   const start = from - LABEL_BYTES;
@@ -215,12 +199,9 @@ function takeBook(from: usize, offset: u32, content: i32, end: u64, last: bool):
 
 /** Opens the codebook that has arrived. Returns 0, or 1 + where it does not fit. */
 function install(): i32 {
-  if (arrived < 32 || planBytes(book) > planRoom) return 23;
-  const wrong = open(book, arrived, plan);
+  const wrong = openFor(book, arrived, plan, planRoom, model, xT);
   if (wrong) return wrong;
   const p = changetype<Plan>(plan);
-  if (p.model != model) return 3;
-  if (p.h != load<i32>(xT, 4) || p.w != load<i32>(xT, 8) || p.c != load<i32>(xT, 12)) return 13;
   if (encoder.jobBytes(p, p.h) > jobRoom) return 23;
   const e = changetype<Encoder>(coder);
   e.plan = p;
@@ -263,12 +244,10 @@ function align(header: Header): void {
 /** Publishes an acknowledgement, or a nack with its reason and detail. */
 function answer(type: i32, version: i32, reason: i32, detail: i32): void {
   const frame = out + LABEL_BYTES;
-  let length = writeFull(frame, type, model, version, max(sequence, 0));
-  if (type == NACK) {
-    store<u8>(frame + <usize>length, reason);
-    ++length;
-    length = writeVarint(frame, length, detail);
-  }
-  store<u16>(frame + <usize>length, crc16(frame, length, CRC_START));
-  publish.features(frame, length + 2);
+  const last = max(sequence, 0);
+  const length =
+    type == ACK
+      ? writeAck(frame, model, version, last)
+      : writeNack(frame, model, version, last, reason, detail);
+  publish.features(frame, length);
 }
