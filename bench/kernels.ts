@@ -8,7 +8,7 @@
  *     --json FILE    writes what docs/benchmarks.md is made of
  */
 import { readFile, writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
+import { parseArgs } from "./arguments.ts";
 import { compare, figuresOf, type Golden } from "./kernels/golden.ts";
 import { type KernelsResult, type MeasureOptions, measureKernels } from "./kernels/measure.ts";
 import {

@@ -9,10 +9,10 @@
  */
 import { createHash } from "node:crypto";
 import { writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import { CLIPS, type Clip, type ClipName, cutClip, loadClip } from "../host/data/clip.ts";
 import { drawScene } from "../host/data/scene.ts";
 import type { Net } from "../host/pass/net.ts";
+import { parseArgs } from "./arguments.ts";
 import { FRAME } from "./camera/tasks.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import { addNoise, type Counted, compare, count, METHODS, type Outcome, toInt8 } from "./pass/measure.ts";

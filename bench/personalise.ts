@@ -10,10 +10,10 @@
  */
 import { createHash } from "node:crypto";
 import { readFile, writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import { type BuiltModule, buildIntrinsics, buildModules, ROOT } from "../host/build/modules.ts";
 import { loadDataset } from "../host/data/dataset.ts";
 import { permutation } from "../host/data/random.ts";
+import { parseArgs } from "./arguments.ts";
 import { type Machine, machineText, thisMachine } from "./machine.ts";
 import {
   type Method,

@@ -10,13 +10,14 @@
 import { execFile } from "node:child_process";
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { parseArgs, promisify } from "node:util";
+import { promisify } from "node:util";
 import { compress, decompress, init } from "@bokuweb/zstd-wasm";
 import { buildFirmware } from "../host/build/firmware.ts";
 import { buildCloudKernels, buildModules, buildSgq, ROOT, type Target } from "../host/build/modules.ts";
 import { loadDataset } from "../host/data/dataset.ts";
 import { SgqCodec } from "../host/sgq/codec.ts";
 import type { OpenCodebook } from "../host/sgq/types.ts";
+import { parseArgs } from "./arguments.ts";
 import { runBench } from "./count/run.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import { type Samples, sampleOf } from "./sgq/accuracy.ts";

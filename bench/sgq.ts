@@ -10,11 +10,11 @@
  *     --json FILE      writes what docs/benchmarks.md and its plot are made of
  */
 import { readFile, writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import { compress, init } from "@bokuweb/zstd-wasm";
 import { buildCloudKernels, buildSgq } from "../host/build/modules.ts";
 import { type Dataset, loadDataset } from "../host/data/dataset.ts";
 import { SgqCodec } from "../host/sgq/codec.ts";
+import { parseArgs } from "./arguments.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import { type Coder, frameBytes, judge, type Samples, type Split } from "./sgq/accuracy.ts";
 import { type DeviceHalf, ELEMENTS, featuresOf, PIXELS, trainDeviceHalf } from "./sgq/halves.ts";

@@ -8,12 +8,12 @@
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { parseArgs } from "node:util";
 import { buildFirmware } from "../host/build/firmware.ts";
 import { type BuiltModule, buildModules, ROOT, type Target } from "../host/build/modules.ts";
 import { loadDataset } from "../host/data/dataset.ts";
 import { encodeSamples } from "../host/data/sample-file.ts";
 import { emulatorArgs, encodeBootImage, readEmulatedBoard } from "../host/devices/boot-image.ts";
+import { parseArgs } from "./arguments.ts";
 import { CountError, runGuest } from "./count/plugin.ts";
 import { find } from "./kernels/features.ts";
 import { markdownTable } from "./tables.ts";
