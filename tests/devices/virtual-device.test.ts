@@ -308,9 +308,12 @@ posix.describe("the firmware's link, over a bad wire", () => {
       await paused({ link });
       const clean = await readRegion(link, Region.learnedState, SLOW);
       wire.percent = 4;
-      const spoiled = await readRegion(link, Region.learnedState, SLOW);
-      expect(spoiled).toEqual(clean);
-      expect(link.stats.resent).toBeGreaterThan(0);
+      // One reading is a few chunks, and how many depends on how the pipe cuts
+      // them: read until the wire has spoiled enough to count.
+      for (let read = 0; read === 0 || link.stats.resent < 3; read++) {
+        expect(read, "readings without three frames sent again").toBeLessThan(100);
+        expect(await readRegion(link, Region.learnedState, SLOW)).toEqual(clean);
+      }
       expect(link.stats.epochs).toBe(1);
     } finally {
       await link.close();
