@@ -52,6 +52,8 @@ export interface BuiltFirmware {
   bytes?: FirmwareBytes;
 }
 
+type Dispatch = "thumb2";
+
 /** What boards/<board>/board.json tells the build. */
 interface BoardFile {
   name: Board;
@@ -62,6 +64,8 @@ interface BoardFile {
   flags?: string[];
   /** Optimisation of our own code and of wasm3. */
   optimise: { own: string[]; wasm3: string[] };
+  /** How wasm3's operations hand on to each other (boards/runtime/dispatch), instead of wasm3's own way. */
+  dispatch?: Dispatch;
   linkFlags?: string[];
   linkerScript?: string;
   defines?: Record<string, string>;
@@ -122,6 +126,23 @@ export const wasm3Defines = (height: number) => [
   "-Dd_m3HasPosixHost=0",
   "-Dd_m3MaxNativeStack=0",
 ];
+
+/** Files and flags of a dispatch: of wasm3's own files, and of the one of them that has the operations. */
+function dispatchOf(name: Dispatch) {
+  const folder = join(ROOT, "boards/runtime/dispatch");
+  const header = ["-include", join(folder, `${name}.h`)];
+  const registers = [4, 5, 6, 8].map((register) => `-fcall-used-r${register}`);
+  const ofFile: Record<string, string[]> = {
+    "m3_compile.c": [...registers, "-DOM_DISPATCH_INSIDE"],
+    [`${name}_ops.c`]: registers,
+    // it asks for wasm3.h in another way than others, and the dispatch has included it by then
+    "m3_core.c": ["-DM3_IMPLEMENT_ERROR_STRINGS="],
+  };
+  return {
+    sources: [`${name}.c`, `${name}_ops.c`].map((file) => join(folder, file)),
+    flags: (source: string) => [...(ofFile[basename(source)] ?? []), ...header],
+  };
+}
 
 function readBoard(board: string): BoardFile {
   return JSON.parse(readFileSync(join(ROOT, "boards", board, "board.json"), "utf8"));
@@ -221,11 +242,23 @@ export async function buildFirmware(
     ...sourcesIn(join(runtime, "intrinsics")),
     ...boardSources(board, measuring, options.main),
   ];
+  // written for one version's operations; another's keep their own way
+  const dispatch = file.dispatch && wasm3.version.startsWith("0.5.") ? dispatchOf(file.dispatch) : undefined;
   const jobs: CompileJob[] = [
     ...ours.map((source) => ({ source, flags: own })),
+    ...(dispatch?.sources ?? []).map((source) => ({ source, flags: [...own, ...dispatch!.flags(source)] })),
     ...wasm3.sources.map((source) => ({
       source,
-      flags: [...cpu, ...file.optimise.wasm3, ...wasm3Flags(source), ...engine, ...defines],
+      flags: [
+        ...cpu,
+        ...file.optimise.wasm3,
+        ...wasm3Flags(source),
+        ...engine,
+        ...defines,
+        ...(dispatch?.flags(source) ?? []),
+        "-I",
+        wasm3.folder,
+      ],
     })),
   ];
   const script = file.linkerScript ? join(ROOT, "boards", board, file.linkerScript) : undefined;

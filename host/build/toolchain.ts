@@ -1,6 +1,6 @@
 // Which C compilers and emulators this machine has, where wasm3's source lies, and running a tool to its end.
 import { spawn } from "node:child_process";
-import { accessSync, constants, existsSync, readdirSync } from "node:fs";
+import { accessSync, constants, existsSync, readdirSync, readFileSync } from "node:fs";
 import { delimiter, dirname, join, resolve } from "node:path";
 
 /** A firmware cannot be built; the message says what failed and what to do. */
@@ -73,6 +73,8 @@ export async function sanitizerFlags(compiler: string): Promise<SanitizerFlags> 
 
 export interface Wasm3 {
   folder: string;
+  /** As its wasm3.h says, such as `0.5.0`; `unknown` if it does not. */
+  version: string;
   /** Its source files, without the parts that reach for an operating system (WASI, libc, tracer). */
   sources: string[];
 }
@@ -95,7 +97,9 @@ export function findWasm3(root: string): Wasm3 {
   const sources = readdirSync(folder)
     .filter((name) => /^m3_.*\.c$/.test(name) && !name.startsWith("m3_api_"))
     .sort();
-  return { folder: resolve(folder), sources: sources.map((name) => resolve(folder, name)) };
+  const header = readFileSync(join(folder, "wasm3.h"), "utf8");
+  const version = /#define\s+M3_VERSION\s+"([^"]+)"/.exec(header)?.[1] ?? "unknown";
+  return { folder: resolve(folder), version, sources: sources.map((name) => resolve(folder, name)) };
 }
 
 /** node_modules/wasm3 of the package and of every folder above it. */
