@@ -39,10 +39,29 @@ export function join(to: usize, from: usize, words: i32): bool {
   return any != 0;
 }
 
-/** Whether a bit of the window is set in a bitmap of `words` words per row. */
+/** The bits of word `word` that the columns x0 … x1 − 1 have there; x0 < x1. */
+// @ts-ignore: decorator
+@inline
+function maskOf(word: i32, x0: i32, x1: i32): u32 {
+  const from = (<u32>-1) << (max(x0 - (word << 5), 0) & 31);
+  return from & ((<u32>-1) >>> (31 - min(x1 - 1 - (word << 5), 31)));
+}
+
+/** Sets the bits of a window, x0 < x1, in a bitmap of `words` words per row. */
+export function setIn(map: usize, words: i32, y0: i32, y1: i32, x0: i32, x1: i32): void {
+  for (let word = x0 >> 5; word <= (x1 - 1) >> 5; ++word) {
+    const mask = maskOf(word, x0, x1);
+    let at = map + ((<usize>(y0 * words + word)) << 2);
+    for (let y = y0; y < y1; ++y, at += (<usize>words) << 2) store<u32>(at, load<u32>(at) | mask);
+  }
+}
+
+/** Whether a bit of the window, x0 < x1, is set in a bitmap of `words` words per row. */
 export function anyIn(map: usize, words: i32, y0: i32, y1: i32, x0: i32, x1: i32): bool {
-  for (let y = y0; y < y1; ++y) {
-    if (seek(map + ((<usize>(y * words)) << 2), words, x0, 0) < x1) return true;
+  for (let word = x0 >> 5; word <= (x1 - 1) >> 5; ++word) {
+    const mask = maskOf(word, x0, x1);
+    let at = map + ((<usize>(y0 * words + word)) << 2);
+    for (let y = y0; y < y1; ++y, at += (<usize>words) << 2) if (load<u32>(at) & mask) return true;
   }
   return false;
 }

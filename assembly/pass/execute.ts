@@ -25,6 +25,9 @@ const Y: usize = memory.data(20, 4);
 const SCRATCH: usize = memory.data(12, 4);
 const WINDOW: usize = memory.data(20, 4);
 
+/** The stage whose slices they hold. */
+let sliced: Stage = NONE;
+
 /** Rows that were computed and are not yet compared. */
 let fresh: usize = 0;
 let freshBytes: i32 = 0;
@@ -51,6 +54,8 @@ export function reserve(scratch: i32, freshRoom: i32, bandRoom: i32): void {
 }
 
 /** Rows of output that `rows` rows of input are enough for, padding aside; at least 1. */
+// @ts-ignore: decorator
+@inline
 function rowsFrom(stage: Stage, rows: i32): i32 {
   return max((rows - stage.reachH) / stage.strideH + 1, 1);
 }
@@ -62,8 +67,9 @@ function rowsFrom(stage: Stage, rows: i32): i32 {
  */
 function compute(stage: Stage, r0: i32, r1: i32, x0: i32, x1: i32, to: usize): void {
   const before = stage.previous;
+  const rows = r1 - r0;
   const top = r0 * stage.strideH - stage.padTop;
-  const bottom = (r1 - 1) * stage.strideH - stage.padTop + stage.reachH;
+  const bottom = top + (rows - 1) * stage.strideH + stage.reachH;
   const first = max(top, 0);
   const end = min(bottom, before.h);
   let x = before.data + <usize>(first * before.pitch);
@@ -73,17 +79,20 @@ function compute(stage: Stage, r0: i32, r1: i32, x0: i32, x1: i32, to: usize): v
     if (left < right) compute(before, first, end, left, right, band);
     x = band;
   }
-  memory.copy(CONV, stage.conv, CONV_BYTES);
+  if (sliced != stage) {
+    sliced = stage;
+    memory.copy(CONV, stage.conv, CONV_BYTES);
+    store<i32>(CONV, 0, CONV_Y1 - 4);
+    memory.copy(X, changetype<usize>(before), TENSOR_BYTES);
+    memory.copy(Y, changetype<usize>(stage), TENSOR_BYTES);
+  }
   store<i32>(CONV, first - top, CONV_PAD_TOP);
   store<i32>(CONV, bottom - end, CONV_PAD_BOTTOM);
-  store<i32>(CONV, 0, CONV_Y1 - 4);
-  store<i32>(CONV, r1 - r0, CONV_Y1);
+  store<i32>(CONV, rows, CONV_Y1);
   store<i32>(CONV, x0, CONV_X0);
   store<i32>(CONV, x1, CONV_X0 + 4);
-  memory.copy(X, changetype<usize>(before), TENSOR_BYTES);
   store<i32>(X, end - first, TENSOR_H);
-  memory.copy(Y, changetype<usize>(stage), TENSOR_BYTES);
-  store<i32>(Y, r1 - r0, TENSOR_H);
+  store<i32>(Y, rows, TENSOR_H);
   if (stage.kind == CONV2D) {
     int8.conv2d(SCRATCH, CONV, stage.quant, X, x, stage.weights, stage.bias, Y, to);
   } else {
@@ -94,7 +103,7 @@ function compute(stage: Stage, r0: i32, r1: i32, x0: i32, x1: i32, to: usize): v
       for (let r = r0; r < r1; ++r, at += <usize>stage.pitch) int8.relu(at, bytes, stage.floor, at);
     }
   }
-  macs += (r1 - r0) * (x1 - x0) * stage.cost;
+  macs += rows * (x1 - x0) * stage.cost;
 }
 
 /** The whole output, in the cache. Errors: those of the intrinsics */
@@ -106,6 +115,8 @@ export function whole(stage: Stage): void {
 }
 
 /** Sets the window of `merge`. */
+// @ts-ignore: decorator
+@inline
 function windowOf(y0: i32, y1: i32, x0: i32, x1: i32): usize {
   store<i32>(WINDOW, y0, WINDOW_Y0);
   store<i32>(WINDOW, y1, WINDOW_Y1);
@@ -115,6 +126,8 @@ function windowOf(y0: i32, y1: i32, x0: i32, x1: i32): usize {
 }
 
 /** Tells what changes of a stage go on to: the next one. */
+// @ts-ignore: decorator
+@inline
 function onward(stage: Stage): usize {
   return stage.next == NONE ? 0 : stage.next.spread;
 }
@@ -137,6 +150,8 @@ export function rectangle(stage: Stage, y0: i32, y1: i32, x0: i32, x1: i32, judg
     if (judge) changed += pass.merge(at, harm, yT, fresh, stage.data, judge, spread);
     changed += pass.merge(at, 0, yT, fresh, stage.data, stage.changed, spread);
   }
+  // where any change is enough, how much waits decides nothing
+  if (!stage.limit) return changed;
   for (let y = y0; y < y1; ++y) memory.fill(stage.pending + <usize>(y * stage.w + x0), 0, x1 - x0);
   return changed;
 }

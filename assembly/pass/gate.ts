@@ -116,7 +116,9 @@ export function scan(input: Stage, frame: usize, o: PassOptions, older: i32): vo
   const patch = o.patch;
   const c = input.c;
   const exact = o.policy == policy.EXACT;
-  setLimits(o, patch * patch * c, 16 * c);
+  const pixels = patch * patch * c;
+  let values = pixels;
+  setLimits(o, pixels, 16 * c);
   memory.fill(histogram, 0, BINS << 1);
   dirty = 0;
   let brighter = 0;
@@ -136,18 +138,22 @@ export function scan(input: Stage, frame: usize, o: PassOptions, older: i32): vo
         if (sum) what = DIRTY;
       } else {
         const limits = LIMITS + ((<usize>((mark >> CLASS_SHIFT) & 3)) << 3);
-        const values = rows * min(patch, input.w - px * patch) * c;
+        let limit = load<i32>(limits);
+        let loud = loudSum;
+        values = pixels;
+        if (rows < patch || (px + 1) * patch > input.w) {
+          // at the edge: as much as there is of it
+          values = rows * min(patch, input.w - px * patch) * c;
+          limit = <i32>((<i64>limit * values) / pixels);
+          loud = <i32>((<i64>loud * values) / pixels);
+        }
         const l = load<i32>(from, 4);
-        const full = values == patch * patch * c;
-        const limit = full
-          ? load<i32>(limits)
-          : <i32>((<i64>load<i32>(limits) * values) / (patch * patch * c));
         const block = load<i32>(limits, 4);
         if (sum > limit || l > block) what = DIRTY;
         // within a factor of two of the threshold, on either side
         if (what == DIRTY ? sum >> 1 <= limit && l >> 1 <= block : sum > limit >> 1 || l > block >> 1)
           what |= NEAR;
-        if (<i64>sum * (patch * patch * c) > <i64>loudSum * values || l > loudBlock) what |= LOUD;
+        if (sum > loud || l > loudBlock) what |= LOUD;
         // mean |d| in quarters of a grey level
         const bin = histogram + ((<usize>min((sum << 2) / values, BINS - 1)) << 1);
         store<u16>(bin, load<u16>(bin) + 1);

@@ -2,9 +2,8 @@
 // gate had skipped must leave the output as it was (the positive), a patch that was computed must have changed it (the
 // negative). What is judged is the output, and only where nothing else can have changed it.
 import { allocate } from "../device/arena";
-import { anyIn, join, setRun } from "./bitmap";
+import { anyIn, join, setIn } from "./bitmap";
 import { counters } from "./counters";
-import { ceilDiv, floorDiv } from "./dilate";
 import * as gate from "./gate";
 import { PassOptions } from "./options";
 import { NONE, Stage } from "./stage";
@@ -40,6 +39,8 @@ let touched: usize = 0;
 let last: Stage = NONE;
 let input: Stage = NONE;
 
+/** i32 pairs: the outputs that see each row, then each column of patches. */
+let spans: usize = 0;
 /** Outputs that see a patch. */
 let y0: i32 = 0;
 let y1: i32 = 0;
@@ -55,6 +56,7 @@ export function reserve(first: Stage, end: Stage, o: PassOptions): void {
   last = end;
   judge = allocate(end.mapBytes);
   touched = allocate(end.mapBytes);
+  followAll(o.patch);
 }
 
 /** The scene is another one: what was learned makes nothing bolder, what was learned to be careful stays. */
@@ -82,18 +84,41 @@ export function clear(): void {
   memory.fill(judge, 0, last.mapBytes);
 }
 
-/** Follows the receptive fields from a patch to the outputs that see it: exact for dilation 1, else an interval around. */
-function follow(px: i32, py: i32, patch: i32): void {
-  y0 = py * patch;
-  y1 = min(y0 + patch, input.h);
-  x0 = px * patch;
-  x1 = min(x0 + patch, input.w);
-  for (let stage = input.next; stage != NONE; stage = stage.next) {
-    y0 = max(ceilDiv(y0 + stage.padTop - stage.reachH + 1, stage.strideH), 0);
-    y1 = min(floorDiv(y1 - 1 + stage.padTop, stage.strideH) + 1, stage.h);
-    x0 = max(ceilDiv(x0 + stage.padLeft - stage.reachW + 1, stage.strideW), 0);
-    x1 = min(floorDiv(x1 - 1 + stage.padLeft, stage.strideW) + 1, stage.w);
+/** max(⌈a / b⌉, 0) for b > 0. */
+function firstOf(a: i32, b: i32): i32 {
+  return (max(a, 0) + b - 1) / b;
+}
+
+/**
+ * Follows the receptive fields from each row and each column of patches to the outputs that see it: exact for dilation 1, else an
+ * interval around.
+ */
+function followAll(patch: i32): void {
+  spans = allocate((gate.down + gate.across) << 3);
+  for (let i = 0; i < gate.down + gate.across; ++i) {
+    const column = i >= gate.down;
+    let first = (column ? i - gate.down : i) * patch;
+    let end = min(first + patch, column ? input.w : input.h);
+    for (let stage = input.next; stage != NONE; stage = stage.next) {
+      const pad = column ? stage.padLeft : stage.padTop;
+      const stride = column ? stage.strideW : stage.strideH;
+      first = firstOf(first + pad - (column ? stage.reachW : stage.reachH) + 1, stride);
+      end = min((end - 1 + pad) / stride + 1, column ? stage.w : stage.h);
+    }
+    store<i32>(spans + ((<usize>i) << 3), first);
+    store<i32>(spans + ((<usize>i) << 3), end, 4);
   }
+}
+
+/** Sets the outputs that see a patch; returns whether there is one. */
+function follow(px: i32, py: i32): bool {
+  const row = spans + ((<usize>py) << 3);
+  const column = spans + ((<usize>(gate.down + px)) << 3);
+  y0 = load<i32>(row);
+  y1 = load<i32>(row, 4);
+  x0 = load<i32>(column);
+  x1 = load<i32>(column, 4);
+  return y0 < y1 && x0 < x1;
 }
 
 /** Moves a mean of about the last `most` values. */
@@ -112,9 +137,8 @@ export function audit(o: PassOptions): void {
     for (let px = 0; px < gate.across; ++px, ++at) {
       const mark = <i32>load<u8>(at);
       if ((mark & gate.WHAT) != gate.DIRTY) continue;
-      follow(px, py, o.patch);
-      if (y0 >= y1 || x0 >= x1) continue;
-      for (let y = y0; y < y1; ++y) setRun(touched + ((<usize>(y * words)) << 2), x0, x1);
+      if (!follow(px, py)) continue;
+      setIn(touched, words, y0, y1, x0, x1);
       const k = (mark >> gate.CLASS_SHIFT) & 3;
       if (anyIn(judge, words, y0, y1, x0, x1)) setClass(at, 0);
       else {
@@ -129,8 +153,7 @@ export function audit(o: PassOptions): void {
     for (let px = 0; px < gate.across; ++px, ++at) {
       const mark = <i32>load<u8>(at);
       if ((mark & gate.WHAT) != gate.REFRESHED) continue;
-      follow(px, py, o.patch);
-      if (y0 >= y1 || x0 >= x1 || anyIn(touched, words, y0, y1, x0, x1)) continue;
+      if (!follow(px, py) || anyIn(touched, words, y0, y1, x0, x1)) continue;
       // noise moves the output of a dense network as well
       skipped(at, mark, (mark & gate.LOUD) != 0 && anyIn(judge, words, y0, y1, x0, x1), target);
     }

@@ -1,7 +1,7 @@
 // Turns the positions of a stage that have to be computed again into rectangles: runs of a row, grown downwards while the
 // next row has the same run, or nearly. Few large calls of an intrinsic are cheaper than many small ones.
 import { allocate } from "../device/arena";
-import { join, nextRun } from "./bitmap";
+import { join } from "./bitmap";
 import { dilateRow } from "./dilate";
 import { rectangle } from "./execute";
 import { Stage } from "./stage";
@@ -37,19 +37,26 @@ export function reserve(words: i32): void {
 
 /** The runs of a row, closed over small gaps; returns the end of the list. */
 function runsOf(stage: Stage, oy: i32, gap: i32): usize {
-  const bits = stage.todo + ((<usize>(oy * stage.words)) << 2);
+  let at = stage.todo + ((<usize>(oy * stage.words)) << 2);
   let end = row;
   let last = 0;
-  for (let run = nextRun(bits, stage.words, 0); run >= 0; run = nextRun(bits, stage.words, last)) {
-    const x0 = run & 0xffff;
-    if (end > row && x0 - last <= gap) end -= ENTRY;
-    else {
-      store<i32>(end, x0);
-      store<i32>(end, oy, 8);
+  for (let x = 0; x < stage.w; x += 32, at += 4) {
+    let bits = load<u32>(at);
+    while (bits) {
+      const shift = ctz(bits);
+      const x0 = x + <i32>shift;
+      // a run that a word cuts is one with the next: its gap is 0
+      if (end > row && x0 - last <= gap) end -= ENTRY;
+      else {
+        store<i32>(end, x0);
+        store<i32>(end, oy, 8);
+      }
+      last = x0 + <i32>ctz(~(bits >> shift));
+      store<i32>(end, last, 4);
+      end += ENTRY;
+      // without its lowest run
+      bits &= bits + (<u32>1 << shift);
     }
-    last = run >> 16;
-    store<i32>(end, last, 4);
-    end += ENTRY;
   }
   return end;
 }

@@ -12,34 +12,27 @@ typedef struct Output {
   int8_t *y8;
   int32_t *y32;
   int32_t width, channels, pitch;
-  bool alike;      // one multiplier with a shift of 32 or more, no draws: the common case
+  bool plain;      // rounded to nearest with shifts of 33 and more: the common case
+  bool alike;      // one multiplier with a shift of 32 or more, no draws
   int64_t nearest; // what is added then
 } Output;
 
-static inline Output outputRead(const Linear *memory, uint32_t quant, uint32_t bias, uint32_t yT,
-                                uint32_t y) {
-  uint8_t *base = memory->base;
-  Output out = {.quant = quantRead(memory, quant),
-                .bias = bias != 0 ? (const int32_t *)(const void *)(base + bias) : NULL,
-                .y8 = (int8_t *)(base + y),
-                .y32 = (int32_t *)(void *)(base + y),
-                .width = loadI32(memory, yT + TENSOR_W),
-                .channels = loadI32(memory, yT + TENSOR_C),
-                .pitch = loadI32(memory, yT + TENSOR_PITCH)};
-  if (out.quant.multiplier != 0) {
-    out.multiplier = (const int32_t *)(const void *)(base + out.quant.multiplier);
-    out.shift = (const int32_t *)(const void *)(base + out.quant.shift);
-    out.alike = out.quant.channels == 1 && out.quant.rounding == 0 && out.shift[0] >= 32;
-    if (out.alike) out.nearest = roundNearest(out.shift[0]);
-  }
-  return out;
-}
+Output outputRead(const Linear *memory, uint32_t quant, uint32_t bias, uint32_t yT, uint32_t y);
 
 /** `count` sums of neighbouring channels where no two differ, biases added already; the first one's place in y is `at`. */
 void putAlike(const Output *out, const int32_t *sums, size_t at, int32_t count);
 
-/** Four sums where no two channels differ, biases added already: to to[0], to[1], to[step] and to[step + 1]. */
-void putFour(const Output *out, const int32_t sums[4], int8_t *to, size_t step);
+/** What becomes of the sums of two neighbouring channels, if they are plain. */
+typedef struct Two {
+  int32_t multipliers[2], less[2]; // shifts less 33
+  int32_t zero, lo, hi;
+  bool plain;
+} Two;
+
+Two twoOf(const Output *out, int32_t o);
+
+/** Sums of two positions and two plain channels: to to[0], to[1], to[step] and to[step + 1]; a step of 0 writes the same twice. */
+void putFour(const Two *two, const int32_t sums[4], int8_t *to, size_t step);
 
 /** Sums of the channels o, o + 1, …; the first one's place in y is `at`, and `element` decides its draw. */
 void putEach(const Output *out, const int32_t *sums, size_t at, uint32_t element, int32_t o, int32_t count);

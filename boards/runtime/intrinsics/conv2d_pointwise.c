@@ -113,15 +113,9 @@ void pointwiseConv2d(const Linear *memory, const Window *v, uint32_t scratch, ui
   const int8_t *from = (const int8_t *)(memory->base + x);
   Kernels k = {.w0 = (const int8_t *)(memory->base + w), .n = v->channels};
   k.prepared = memory->base + (uint32_t)loadI32(memory, scratch + SCRATCH_DATA);
-  size_t step = (size_t)(v->strideW * v->channels);
-  int32_t y0 = v->y0, y1 = v->y1, x0 = v->x0, columns = v->x1 - v->x0;
-  // whole rows without gaps are one long row, in which no position is left over at every end
-  bool joined = v->strideH == 1 && v->strideW == 1 && columns == out.width && v->w == out.width &&
-                v->pitch == v->w * v->channels && out.pitch == out.width * out.channels;
-  if (joined) {
-    columns *= y1 - y0;
-    y1 = y0 + 1;
-  }
+  size_t step = (size_t)(v->strideW * v->channels), rowStep = (size_t)v->strideH * (size_t)v->pitch;
+  size_t channels = (size_t)out.channels;
+  from += (size_t)v->y0 * rowStep + (size_t)v->x0 * step;
 
   for (int32_t o = 0, made; o < out.channels; o += made, k.w0 += made * k.n) {
     // an odd channel at the end meets itself, and is written once
@@ -129,26 +123,37 @@ void pointwiseConv2d(const Linear *memory, const Window *v, uint32_t scratch, ui
     k.w1 = made == 2 ? k.w0 + k.n : k.w0;
     prepare(&k);
     int32_t first = startOf(&out, o, k.w0, k.n), second = startOf(&out, o + made - 1, k.w1, k.n);
-    for (int32_t oy = y0; oy < y1; oy++) {
-      const int8_t *at0 = from + (size_t)(oy * v->strideH) * (size_t)v->pitch + (size_t)x0 * step;
-      size_t at = placeOf(&out, oy, x0, o);
-      uint32_t element = elementOf(&out, oy, x0, o);
-      for (int32_t left = columns; left > 0; left -= 2, at0 += 2 * step) {
-        // and so does an odd position
-        int32_t positions = left >= 2 ? 2 : 1;
-        int32_t sums[4] = {first, second, first, second};
-        dot2(&k, at0, positions == 2 ? at0 + step : at0, sums);
-        if (out.alike && made + positions == 4) {
-          putFour(&out, sums, out.y8 + at, (size_t)out.channels);
-        } else {
-          putEach(&out, sums, at, element, o, made);
-          if (positions == 2) {
-            size_t ahead = (size_t)out.channels;
-            putEach(&out, sums + 2, at + ahead, element + (uint32_t)ahead, o, made);
+    Two two = made == 2 ? twoOf(&out, o) : (Two){0};
+    const int8_t *row = from;
+    for (int32_t oy = v->y0, ox = v->x0; oy < v->y1; oy++, row += rowStep) {
+      const int8_t *x0 = row + (size_t)(ox - v->x0) * step;
+      size_t at = placeOf(&out, oy, ox, o);
+      int32_t left = v->x1 - ox;
+      ox = v->x0;
+      for (; left > 0; left -= 2, x0 += 2 * step, at += 2 * channels) {
+        const int8_t *x1 = x0 + step;
+        size_t ahead = channels;
+        if (left == 1) {
+          // an odd position meets the first one of the next row, and the last of all itself
+          x1 = row + rowStep;
+          ahead = placeOf(&out, oy + 1, ox, o) - at;
+          if (oy + 1 < v->y1) {
+            ox++;
+          } else {
+            x1 = x0;
+            ahead = 0;
           }
         }
-        at += 2 * (size_t)out.channels;
-        element += 2 * (uint32_t)out.channels;
+        int32_t sums[4] = {first, second, first, second};
+        dot2(&k, x0, x1, sums);
+        if (two.plain) {
+          putFour(&two, sums, out.y8 + at, ahead);
+          continue;
+        }
+        putEach(&out, sums, at, elementOf(&out, oy, v->x1 - left, o), o, made);
+        if (ahead == 0) continue;
+        uint32_t element = left > 1 ? elementOf(&out, oy, v->x1 - left + 1, o) : elementOf(&out, oy + 1, v->x0, o);
+        putEach(&out, sums + 2, at + ahead, element, o, made);
       }
     }
   }

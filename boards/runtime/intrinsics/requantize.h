@@ -51,6 +51,16 @@ static inline int32_t requantizeUpper(int32_t acc, int32_t m, int32_t s, int64_t
 }
 
 /**
+ * One value to nearest, `less` = s − 33, 33 ≤ s ≤ 62. r = 2^(s−1) has no bit in the lower word, so the upper word of acc·m is
+ * enough: (h + 2^less) >> (less + 1) is ((h >> less) + 1) >> 1.
+ */
+static inline int32_t requantizeNearest(int32_t acc, int32_t m, int32_t less, int32_t zero, int32_t lo,
+                                        int32_t hi) {
+  int32_t q = ((((int32_t)(((int64_t)acc * m) >> 32) >> less) + 1) >> 1) + zero;
+  return q < lo ? lo : q > hi ? hi : q;
+}
+
+/**
  * One value, 1 ≤ s ≤ 62. |acc·m| ≤ 2^31·(2^31 − 1) and r < 2^62, so the sum stays below 2^63; the clamp happens in 64
  * bits because a small s can leave more than 32.
  */
