@@ -14,6 +14,7 @@ qemu-system-arm qemu-system-arm
 mosquitto mosquitto
 socat socat
 openssl openssl
+ffmpeg ffmpeg
 chromium chromium
 clang-format clang-format
 pkg-config pkg-config

@@ -56,7 +56,7 @@ export class Network {
     memory.copy(changetype<usize>(input) + offsetof<Stage>("h"), net + SHAPE, 12);
     input.bytes = TENSOR_BYTES;
     input.index = -1;
-    input.pitch = input.w * input.c;
+    input.fix();
     input.floor = NO_FLOOR;
     dimension(input, input.h);
     dimension(input, input.w);

@@ -34,8 +34,9 @@ export class Pass {
     input = net.input;
     last = net.last;
     gate.reserve(input, o);
-    layOut(net);
     learn.reserve(input, last, o);
+    // last, since it gives layers what memory the rest leaves
+    layOut(net);
     let macs: i64 = 0;
     for (let stage = input.next; stage != NONE; stage = stage.next) {
       setTolerance(stage, o.policy != policy.FAST ? 0 : stage.tau < 0 ? <i32>(o.tau >> 24) : stage.tau);

@@ -130,7 +130,13 @@ export class Stage {
     const x = this.previous;
     this.h = this.steps(x.h + this.padTop + this.padBottom, this.reachH, this.strideH);
     this.w = this.steps(x.w + this.padLeft + this.padRight, this.reachW, this.strideW);
+    this.fix();
+  }
+
+  /** Sets what follows from w and c. */
+  fix(): void {
     this.pitch = this.w * this.c;
+    this.words = (this.w + 31) >> 5;
   }
 
   private steps(length: i32, reach: i32, stride: i32): i32 {
@@ -145,7 +151,6 @@ export class Stage {
 
   /** Allocates the bitmaps; the input has no `todo`. */
   map(): void {
-    this.words = (this.w + 31) >> 5;
     this.changed = allocate(this.mapBytes);
     if (this.kind == INPUT) return;
     this.spreadBytes = SPREAD_BYTES;

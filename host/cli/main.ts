@@ -9,6 +9,7 @@ import { defineDevices } from "./devices.ts";
 import { defineExport } from "./export.ts";
 import { defineImport } from "./import.ts";
 import { defineMonitor } from "./monitor.ts";
+import { definePass } from "./pass.ts";
 import { defineReplay } from "./replay.ts";
 import { defineSim } from "./sim.ts";
 import { defineStart } from "./start.ts";
@@ -42,6 +43,7 @@ export async function main(argv: string[]): Promise<number> {
     defineWeights,
     defineExport,
     defineImport,
+    definePass,
     defineReplay,
     defineBuild,
   ];

@@ -39,6 +39,7 @@ export const REQUIREMENTS = {
   mosquitto: program("mosquitto", "mosquitto"),
   socat: program("socat", "socat"),
   openssl: program("openssl", "openssl"),
+  ffmpeg: program("ffmpeg", "ffmpeg"),
   chromium: program("chromium", "chromium"),
   "clang-format": program("clang-format", "clang-format"),
   // QEMU's TCG plugins include glib.h, and find it through pkg-config.
