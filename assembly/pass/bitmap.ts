@@ -44,7 +44,7 @@ export function join(to: usize, from: usize, words: i32): bool {
 @inline
 function maskOf(word: i32, x0: i32, x1: i32): u32 {
   const from = (<u32>-1) << (max(x0 - (word << 5), 0) & 31);
-  return from & ((<u32>-1) >>> (31 - min(x1 - 1 - (word << 5), 31)));
+  return from & (<u32>-1 >>> (31 - min(x1 - 1 - (word << 5), 31)));
 }
 
 /** Sets the bits of a window, x0 < x1, in a bitmap of `words` words per row. */

@@ -55,7 +55,7 @@ function runsOf(stage: Stage, oy: i32, gap: i32): usize {
       store<i32>(end, last, 4);
       end += ENTRY;
       // without its lowest run
-      bits &= bits + (<u32>1 << shift);
+      bits &= bits + ((<u32>1) << shift);
     }
   }
   return end;

@@ -105,7 +105,10 @@ const COLUMNS: readonly Column<PlannedLayer & { index: number }>[] = [
 const costOf = (store: PlannedLayer["store"], value: number): string =>
   store === "joined" ? "–" : count(value);
 
-function text({ input: [h, w, c], layers, denseMacs, bytes: used }: NetPlan, arena: number | undefined): string {
+function text(
+  { input: [h, w, c], layers, denseMacs, bytes: used }: NetPlan,
+  arena: number | undefined,
+): string {
   const rows = layers.map((layer, index) => ({ ...layer, index }));
   const room = arena === undefined ? "" : ` of ${count(arena)}`;
   return [

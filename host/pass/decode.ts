@@ -16,11 +16,16 @@ const STORES = [undefined, "cache", "recompute"] as const;
 
 /** The bytes of a file: as they are, or out of the numbers of `memory.data<u32>([…])`. @throws NetError */
 export function netBytes(content: Uint8Array, name: string): Uint8Array {
-  if (content.length >= 4 && new DataView(content.buffer, content.byteOffset).getUint32(0, true) === NET_MAGIC)
+  if (
+    content.length >= 4 &&
+    new DataView(content.buffer, content.byteOffset).getUint32(0, true) === NET_MAGIC
+  )
     return content;
   const list = /memory\.data<u32>\(\s*\[([\d\s,]+)\]/.exec(new TextDecoder().decode(content))?.[1];
   if (list === undefined)
-    throw new NetError(`${name} holds no network: give what encodeNet() or netSource() of host/pass/net.ts wrote`);
+    throw new NetError(
+      `${name} holds no network: give what encodeNet() or netSource() of host/pass/net.ts wrote`,
+    );
   const words = list.split(",").map((word) => word.trim());
   const numbers = words.filter((word) => word !== "").map(Number);
   if (numbers.some((number) => !(number <= 0xffff_ffff)))
@@ -59,7 +64,8 @@ export function decodeNet(bytes: Uint8Array): Net {
       const field = (i: number): number => word(record + 4 * i);
       const kind = field(0);
       if (kind === 4) return { kind: "relu", zero: field(15) };
-      if (kind !== 1 && kind !== 3) throw new NetError(`layer ${index}: PASS does not run layers of kind ${kind}`);
+      if (kind !== 1 && kind !== 3)
+        throw new NetError(`layer ${index}: PASS does not run layers of kind ${kind}`);
       const store = STORES[field(23)];
       if (store === undefined && field(23) !== 0)
         throw new NetError(`layer ${index} is no layer of a row: PASS runs no networks that branch`);
@@ -78,7 +84,8 @@ export function decodeNet(bytes: Uint8Array): Net {
       for (const n of [filters, groups, channels, kernel, tables])
         if (n < 1 || n > 32_767) throw new NetError(`layer ${index}: ${n} is no size of a layer`);
       const weights = (filters * kernel * channels) / groups;
-      if (!Number.isInteger(weights)) throw new NetError(`layer ${index}: ${groups} groups of ${channels} channels`);
+      if (!Number.isInteger(weights))
+        throw new NetError(`layer ${index}: ${groups} groups of ${channels} channels`);
       channels = filters;
       const array = (at: number, count: number): Int32Array =>
         Int32Array.from({ length: count }, (_, i) => word(room(index, at, 4 * count) + 4 * i));

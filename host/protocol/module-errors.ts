@@ -159,7 +159,7 @@ export const MODULE_ERRORS: readonly ErrorEntry[] = [
     name: "net-too-large",
     message: "the network does not fit the memory, even with every layer recomputed that can be",
     advice:
-      "Memory grows with the pixels of a frame: one with about limit / bytes as many would fit. Or raise the limit, or make layers smaller.",
+      "octomote pass plan --arena LIMIT tells the largest frame that would fit, and what each layer takes. Or raise the limit, or make layers smaller.",
     got: "bytes",
     want: "limit",
   },

@@ -47,11 +47,20 @@ requires("ffmpeg").describe("a video", () => {
     expect(clip.count).toBe(scene.count);
     const distance = (a: Uint8Array, b: Uint8Array) =>
       a.reduce((sum, pixel, i) => sum + Math.abs(pixel - b[i]!), 0) / a.length;
-    for (let i = 0; i < clip.count; i++) expect(distance(frameOf(clip, i), frameOf(scene, i))).toBeLessThan(4);
+    for (let i = 0; i < clip.count; i++)
+      expect(distance(frameOf(clip, i), frameOf(scene, i))).toBeLessThan(4);
   });
 
   test("of another size is scaled, and cut after as many frames as are wanted", async () => {
-    const large = encode("large.mkv", "-vf", "scale=192:144:flags=neighbor", "-c:v", "ffv1", "-pix_fmt", "gray");
+    const large = encode(
+      "large.mkv",
+      "-vf",
+      "scale=192:144:flags=neighbor",
+      "-c:v",
+      "ffv1",
+      "-pix_fmt",
+      "gray",
+    );
     const clip = await readVideo(large, { ...SIZE, frames: 5 });
     expect(clip.count).toBe(5);
     // the mean of four equal pixels
@@ -61,6 +70,8 @@ requires("ffmpeg").describe("a video", () => {
   test("that is none is an error in ffmpeg's words", async () => {
     const path = join(folder, "noise.mp4");
     await writeFile(path, scene.pixels.subarray(0, 5000));
-    await expect(readVideo(path, SIZE)).rejects.toThrow(/noise\.mp4: ffmpeg ended with status \d+: .*Invalid data/s);
+    await expect(readVideo(path, SIZE)).rejects.toThrow(
+      /noise\.mp4: ffmpeg ended with status \d+: .*Invalid data/s,
+    );
   });
 });

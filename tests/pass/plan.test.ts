@@ -56,7 +56,9 @@ describe("a network's bytes", () => {
       }),
       { seed: SEED, numRuns: 500 },
     );
-    expect(() => netBytes(new TextEncoder().encode("export const A = 1;"), "a.ts")).toThrow(/a\.ts holds no network/);
+    expect(() => netBytes(new TextEncoder().encode("export const A = 1;"), "a.ts")).toThrow(
+      /a\.ts holds no network/,
+    );
   });
 });
 
@@ -100,7 +102,9 @@ describe("the plan", () => {
   }, 60_000);
 
   it("of a network whose weights alone are too many says that no frame would do", async () => {
-    await expect(planNet(NET, { limit: 600 })).rejects.toThrow(/No frame would be small enough: make layers smaller/);
+    await expect(planNet(NET, { limit: 600 })).rejects.toThrow(
+      /No frame would be small enough: make layers smaller/,
+    );
   });
 });
 

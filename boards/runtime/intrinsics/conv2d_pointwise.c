@@ -152,7 +152,8 @@ void pointwiseConv2d(const Linear *memory, const Window *v, uint32_t scratch, ui
         }
         putEach(&out, sums, at, elementOf(&out, oy, v->x1 - left, o), o, made);
         if (ahead == 0) continue;
-        uint32_t element = left > 1 ? elementOf(&out, oy, v->x1 - left + 1, o) : elementOf(&out, oy + 1, v->x0, o);
+        uint32_t element =
+            left > 1 ? elementOf(&out, oy, v->x1 - left + 1, o) : elementOf(&out, oy + 1, v->x0, o);
         putEach(&out, sums + 2, at + ahead, element, o, made);
       }
     }
