@@ -4,13 +4,16 @@ import { parseArgs as parse } from "node:util";
 
 type Options = NonNullable<NonNullable<Parameters<typeof parse>[0]>["options"]>;
 
-/** As node:util's; ends the process with 0 after --help, and with 2 where the options are wrong. */
-export function parseArgs<const T extends Options>(config: { options: T }) {
+/** As node:util's, of `npm run <script>`; ends the process with 0 after --help, and with 2 where the options are wrong. */
+export function parseArgs<const T extends Options>(
+  config: { options: T },
+  script = `bench:${basename(process.argv[1] ?? "", ".ts")}`,
+) {
   const list = Object.entries(config.options).map(([name, { type, default: value }]) => {
     const usual = type === "string" && value !== undefined ? `   (${value})` : "";
     return `  --${name}${type === "string" ? " VALUE" : ""}${usual}`;
   });
-  const usage = `npm run bench:${basename(process.argv[1] ?? "", ".ts")} -- [options]\n${list.join("\n")}`;
+  const usage = `npm run ${script} -- [options]\n${list.join("\n")}`;
   if (process.argv.slice(2).includes("--help")) {
     console.log(usage);
     process.exit(0);

@@ -7,8 +7,8 @@
  *     --write            writes bench/nets/NAME.json, and the app's net to assembly/apps/camera/net.ts
  */
 import { writeFile } from "node:fs/promises";
-import { parseArgs } from "node:util";
 import { netSource } from "../host/pass/net.ts";
+import { parseArgs } from "./arguments.ts";
 import { quantise } from "./camera/quantise.ts";
 import { APP_NET, TASKS, type Task } from "./camera/tasks.ts";
 import { averagePrecisionOf } from "./camera/test.ts";
@@ -52,13 +52,16 @@ async function make(task: Task, steps: number, write: boolean): Promise<void> {
     await writeFile(new URL("../assembly/apps/camera/net.ts", import.meta.url), netSource(net));
 }
 
-const { values } = parseArgs({
-  options: {
-    net: { type: "string" },
-    steps: { type: "string" },
-    write: { type: "boolean", default: false },
+const { values } = parseArgs(
+  {
+    options: {
+      net: { type: "string" },
+      steps: { type: "string" },
+      write: { type: "boolean", default: false },
+    },
   },
-});
+  "train:camera",
+);
 const chosen = TASKS.filter(({ name }) => values.net === undefined || name === values.net);
 if (chosen.length === 0)
   throw new Error(`--net ${values.net}: there are ${TASKS.map(({ name }) => name).join(", ")}`);

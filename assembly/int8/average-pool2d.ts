@@ -131,7 +131,7 @@ function checkForward(conv: usize, quant: usize, xT: usize, x: usize, yT: usize,
   check.tensorStruct(xT);
   check.tensorStruct(yT);
   check.pool(conv, xT, yT);
-  check.products(load<i32>(conv, CONV_KERNEL_H) * load<i32>(conv, CONV_KERNEL_W));
+  check.products(load<i32>(conv, CONV_KERNEL_H) * load<i32>(conv, CONV_KERNEL_W), 0);
   check.zeroPoints(quant);
   const multiplier = load<i32>(quant, QUANT_MULTIPLIER);
   if (multiplier) {

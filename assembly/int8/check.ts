@@ -50,8 +50,8 @@ import {
   TENSOR_W,
 } from "./structs";
 
-/** Products that an int32 accumulator can take: 2^31 / (127·128) (DESIGN §2). */
-export const MAX_PRODUCTS: i64 = 132104;
+/** What an int32 accumulator can take, in INT8 weights or errors: 2^31 / 127 (DESIGN §2). */
+const ACCUMULATOR_MAX: i32 = 16909320;
 /** Largest dimension of a tensor. */
 export const MAX_DIM: i32 = 32767;
 /** Largest kernel, stride, dilation, padding. */
@@ -176,9 +176,17 @@ export function range(first: i32, end: i32, length: i32): void {
   if (end > length) refuse(BAD_WINDOW, end, length);
 }
 
-/** At most 132,104 products meet in one accumulator. */
-export function products(count: i64): void {
-  if (count > MAX_PRODUCTS) refuse(ACCUMULATOR, <i32>min(count, <i64>i32.MAX_VALUE), <i32>MAX_PRODUCTS);
+/**
+ * Products that may meet in one accumulator, 132,104 at zero point 0, 66,052 at ±128: |Σ w·(x − zero)| ≤ K·127·(128 + |zero|) < 2^31.
+ */
+export function mostProducts(zero: i32): i32 {
+  return ACCUMULATOR_MAX / (128 + abs(zero));
+}
+
+/** No more products meet than an accumulator can take; the zero point has been checked. */
+export function products(count: i64, zero: i32): void {
+  const most = mostProducts(zero);
+  if (count > <i64>most) refuse(ACCUMULATOR, <i32>min(count, <i64>i32.MAX_VALUE), most);
 }
 
 /** Zero points are int8. */

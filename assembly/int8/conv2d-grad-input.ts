@@ -124,6 +124,7 @@ export function checkArguments(
   check.products(
     <i64>(load<i32>(conv, CONV_KERNEL_H) * load<i32>(conv, CONV_KERNEL_W)) *
       (channels / load<i32>(conv, CONV_GROUPS)),
+    0,
   );
   check.scratchSize(scratch, scratchNeed(kernelBytes));
   const eBytes = check.tensorBytes(eT, 1);

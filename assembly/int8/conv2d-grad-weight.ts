@@ -67,7 +67,7 @@ function split(acc: usize, n: usize, spare: usize): void {
  * @param dw int32 [(c1 − c0), kernelH, kernelW, c/groups], overwritten
  * @param db int32 [c1 − c0], overwritten, or 0
  *
- * At most (window area) products meet in one element: checked against 132,104 (127·128 each at zero point 0).
+ * At most (window area) products meet in one element: 127·(128 + |zero|) each, below 2^31 by a check.
  */
 export function conv2dGradWeight(
   scratch: usize,
@@ -154,11 +154,12 @@ export function checkArguments(
   check.convShape(conv, xT, eT);
   check.window(conv, eT);
   check.range(c0, c1, load<i32>(eT, TENSOR_C));
+  check.zeroPoints(quant);
   check.products(
     <i64>(load<i32>(conv, CONV_Y1) - load<i32>(conv, CONV_Y0)) *
       <i64>(load<i32>(conv, CONV_X1) - load<i32>(conv, CONV_X0)),
+    load<i32>(quant, QUANT_INPUT_ZERO),
   );
-  check.zeroPoints(quant);
   const kernelSize = check.kernelSize(conv, xT);
   check.scratchSize(scratch, scratchNeed(kernelSize));
   const xBytes = check.tensorBytes(xT, 1);

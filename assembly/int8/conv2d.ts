@@ -97,8 +97,8 @@ export function gather(
  * @param bias int32 per output channel, in accumulator units, or 0
  * @param yT, y int8 or int32 [h', w', c']; only the window is written
  *
- * |Σ w·(x − zero)| ≤ K·127·255 wraps only past K = 66,312 for a zero point at the edge of its range; with the K ≤ 132,104
- * that is checked, a zero point of 0 never wraps. Wrapping is that of i32 and equal everywhere.
+ * |Σ w·(x − zero)| < 2^31 is checked by K and the zero point; what that leaves is for the bias: 2^31 − K·127·(128 + |zero|). A
+ * bias past it wraps the sum as i32 does, equally everywhere.
  */
 export function conv2d(
   scratch: usize,
@@ -207,8 +207,8 @@ export function checkArguments(
   check.convShape(conv, xT, yT);
   check.window(conv, yT);
   const kernelBytes = check.kernelSize(conv, xT);
-  check.products(kernelBytes);
   check.zeroPoints(quant);
+  check.products(kernelBytes, load<i32>(quant, QUANT_INPUT_ZERO));
   const channels = load<i32>(yT, TENSOR_C);
   const multiplier = <usize>load<i32>(quant, QUANT_MULTIPLIER);
   if (multiplier) check.requantisation(quant, channels, -128, 127);

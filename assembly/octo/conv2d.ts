@@ -92,15 +92,14 @@ export class Conv2d extends Window {
   place(input: Layer): void {
     const size = input.size;
     let xT = changetype<usize>(input);
-    if (this.kind == DENSE) {
-      if (size > MAX_DIM) this.refuse(LAYER_SHAPE, size, MAX_DIM);
-      xT = tensorOf(allocate(TENSOR_BYTES), 1, 1, size);
-    }
+    if (this.kind == DENSE) xT = tensorOf(allocate(TENSOR_BYTES), 1, 1, size);
     this.xT = xT;
     if (this.next == NONE) this.width = 2;
     if (grouped && this.kind == DEPTHWISE) this.c = input.c;
     const c = this.c;
     const fanIn = this.slide(xT);
+    // sums of so many products, |Σ| < 2^29, leave room for any bias, |b| ≤ 2^30
+    if (fanIn > MAX_DIM) this.refuse(LAYER_SHAPE, fanIn, MAX_DIM);
     const count = fanIn * c;
     this.fanIn = fanIn;
     this.count = count;
@@ -273,9 +272,10 @@ export class Conv2d extends Window {
     if (prc.used && this.clips) return;
     // what a replay buffer kept of a frozen layer's outputs stays what it was
     if (back.sparse && this.frozen) return;
-    // moving average over 128 steps with a margin of an eighth; a saturated tensor says only "more"
-    const more = most < 127 ? most + (most >> 3) - 127 : 256;
-    this.range += ((<i64>this.range >> 7) * <i64>more) >> 7;
+    // moving average over 128 steps with a margin of an eighth; a saturated tensor says only "more", up to a range of 2^28
+    const range = <i64>this.range;
+    const more = most < 127 ? most + (most >> 3) - 127 : range >> 60 ? 0 : 256;
+    this.range = range + (((range >> 7) * <i64>more) >> 7);
   }
 
   /** Largest magnitude of the output. */

@@ -50,13 +50,13 @@ class CategoricalHinge extends Loss {
       rival = i;
     }
     if (rival < 0) return 0;
-    // both within ±2^30
-    const loss = max(65536 + most - load<i32>(y + ((<usize>label) << 2)), 0);
+    // both within ±2^30: their distance and the margin may pass int32
+    const loss = <i64>65536 + <i64>most - <i64>load<i32>(y + ((<usize>label) << 2));
     memory.fill(y, 0, (<usize>n) << 2);
-    if (!loss) return 0;
+    if (loss <= 0) return 0;
     store<i32>(y + ((<usize>rival) << 2), 65536);
     store<i32>(y + ((<usize>label) << 2), -65536);
-    return loss;
+    return <i32>min(loss, <i64>i32.MAX_VALUE);
   }
 }
 

@@ -27,12 +27,13 @@ export function mask(y: usize, n: i32, e: usize): i64 {
 }
 
 /**
- * The range after a step against its gradient: by at most a 64th of itself, less the decay.
+ * The range after a step against its gradient: by at most a 64th of itself, less the decay; it does not grow past 2^60.
  *
- * @param range Q32.32, below 2^60; @param sum of mask(), @param step learning rate times what one unit of the error is worth
+ * @param range Q32.32; @param sum of mask(), @param step learning rate times what one unit of the error is worth
  */
 export function learn(range: u64, sum: i64, step: Scale, rate: Scale): u64 {
   // range·rate·2^DECAY
   const decay = apply(<i64>range, times2(rate, DECAY), <i64>range >> 7, 1 << 15);
-  return range - <u64>decay - <u64>apply(sum, times2(step, 32), <i64>range >> 6, 1 << 15);
+  const less = decay + apply(sum, times2(step, 32), <i64>range >> 6, 1 << 15);
+  return range >> 60 && less < 0 ? range : range - <u64>less;
 }

@@ -1,7 +1,7 @@
 // Reads the description of a network (docs/pass.md, "Describing a network") in place: weights and tables stay where they are.
 import { LAYER_SHAPE, NET_FORMAT } from "../device/errors";
 import { fail } from "../device/host";
-import { MAX_CONV, MAX_DIM, MAX_PRODUCTS } from "../int8/check";
+import { MAX_CONV, MAX_DIM, mostProducts } from "../int8/check";
 import { CONV_BYTES, QUANT_BYTES, TENSOR_BYTES } from "../int8/structs";
 import { ADD, AVERAGE_POOL, CONV2D, createStage, MAX_POOL, NO_FLOOR, NONE, RELU, Stage } from "./stage";
 
@@ -164,8 +164,8 @@ function read(net: usize, record: usize, index: i32, before: Stage, input: Stage
   }
   if (graphs && (kind == AVERAGE_POOL || kind == ADD)) return combine(net, record, stage);
   if (kind != CONV2D) stage.refuse(NET_FORMAT, kind, CONV2D);
-  if (perOutput > MAX_PRODUCTS)
-    stage.refuse(NET_FORMAT, <i32>min<i64>(perOutput, i32.MAX_VALUE), <i32>MAX_PRODUCTS);
+  const most = mostProducts(load<i32>(record + QUANT));
+  if (perOutput > <i64>most) stage.refuse(NET_FORMAT, <i32>min<i64>(perOutput, i32.MAX_VALUE), most);
   memory.copy(stage.quant + 4, record + QUANT, 16);
   const tables = load<i32>(record, CHANNELS);
   if (tables != 1 && tables != stage.c) stage.refuse(NET_FORMAT, tables, stage.c);

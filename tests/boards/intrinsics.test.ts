@@ -1,30 +1,23 @@
 // The intrinsics in C against their AssemblyScript twins: equal bits, equal results and equal traps, for random,
 // extreme and wrong arguments, on each board. A module on the device writes its memory, makes the call, and is read back.
-import { readFile } from "node:fs/promises";
 import fc from "fast-check";
 import { afterAll, beforeAll, expect, it } from "vitest";
-import { buildIntrinsics } from "../../host/build/modules.ts";
 import type { DeviceLink } from "../../host/link/device-link.ts";
 import { RequestError } from "../../host/link/errors.ts";
 import { INTRINSIC_FAMILIES } from "../../host/protocol/intrinsics.ts";
 import { requires } from "../support/requirements.ts";
-import { type Left, runBatch } from "./support/batch.ts";
+import { hashOf, type Left, runBatch } from "./support/batch.ts";
 import { type Call, callsOf, INTRINSICS, type IntrinsicName } from "./support/calls.ts";
 import { scratchFolder, startDevice, type TestBoard, type TestDevice, until } from "./support/device.ts";
 import { ABI, compileModule, sampleFile } from "./support/modules.ts";
+import { type Outcome, Twins } from "./support/twins.ts";
 
 /** Where the test's memory lies in the module's, and its length. */
 const BASE = 16384;
 const AREA = 4096;
+const MEMORY = { bytes: 65536, base: BASE, area: AREA };
 
 const SEED = Number(process.env["OCTOMOTE_TEST_SEED"] ?? 20261122);
-
-/** FNV-1a of the test's memory, as the forwarder computes it. */
-function hashOf(memory: Uint8Array): number {
-  let hash = 0x811c9dc5 | 0;
-  for (const byte of memory) hash = Math.imul(hash ^ byte, 0x01000193);
-  return hash;
-}
 
 /**
  * A module whose learned state is the test's memory, behind 16 bytes for the result and a hash of the memory after the
@@ -56,57 +49,6 @@ export function step(): void {}
 export function selfTest(): i32 { return 0; }
 export function restore(): void { if (load<i32>(8)) fail(1, 2, 3, 4); }
 `;
-}
-
-class Trap extends Error {
-  readonly numbers: number[];
-  constructor(numbers: number[]) {
-    super(`trap ${numbers.join(" ")}`);
-    this.numbers = numbers;
-  }
-}
-
-/** What a call leaves: its trap, or its result; and the memory if it did not trap. */
-interface Outcome {
-  trap?: number[];
-  result?: number;
-  memory?: Uint8Array;
-}
-
-/** The twins in this process. */
-class Twins {
-  readonly #memory: WebAssembly.Memory;
-  readonly #exports: WebAssembly.Exports;
-
-  private constructor(memory: WebAssembly.Memory, exports: WebAssembly.Exports) {
-    this.#memory = memory;
-    this.#exports = exports;
-  }
-
-  static async load(): Promise<Twins> {
-    const memory = new WebAssembly.Memory({ initial: 1, maximum: 1 });
-    const fail = (...numbers: number[]) => {
-      throw new Trap(numbers);
-    };
-    const bytes = await readFile(await buildIntrinsics());
-    const { instance } = await WebAssembly.instantiate(bytes, { env: { memory }, octomote_1: { fail } });
-    (instance.exports["limit"] as WebAssembly.Global).value = memory.buffer.byteLength;
-    return new Twins(memory, instance.exports);
-  }
-
-  run(call: Call): Outcome {
-    const area = new Uint8Array(this.#memory.buffer, BASE, AREA);
-    new Uint8Array(this.#memory.buffer).fill(0);
-    area.set(call.memory);
-    try {
-      const fn = this.#exports[call.name] as (...args: number[]) => number | undefined;
-      const result = fn(...call.args);
-      return { memory: area.slice(), ...(result === undefined ? {} : { result: result | 0 }) };
-    } catch (error) {
-      if (error instanceof Trap) return { trap: error.numbers };
-      throw error;
-    }
-  }
 }
 
 /** The same through a device's link; the memory is read back only if it is not `expected`. */
@@ -154,7 +96,7 @@ function behaviour(board: TestBoard, cases: number): void {
     device = await startDevice(board, module, await files.write("samples.bin", sampleFile(3)));
     await device.link.request("start", { seed: 1, steps: 1 });
     await until(device.link, ({ running }) => !running);
-    twins = await Twins.load();
+    twins = await Twins.load(MEMORY);
   });
 
   afterAll(async () => {
@@ -195,13 +137,13 @@ requires("arm-none-eabi-gcc", "qemu-system-arm").describe("intrinsics on a Corte
   let twins: Twins;
 
   beforeAll(async () => {
-    twins = await Twins.load();
+    twins = await Twins.load(MEMORY);
   });
 
   it.each(INTRINSICS.map(({ name }) => name))("%s", async (name: IntrinsicName) => {
     const calls = fc.sample(callsOf(name, BASE, AREA), { seed: SEED, numRuns: BATCH });
     const expected = calls.map((call) => leftOf(twins.run(call)));
-    const left = await runBatch(calls);
+    const left = await runBatch(calls, MEMORY);
     const differs = left.findIndex((one, i) => JSON.stringify(one) !== JSON.stringify(expected[i]));
     expect({ call: calls[differs], left: left[differs] }).toEqual({
       call: calls[differs],

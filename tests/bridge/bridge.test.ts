@@ -241,6 +241,7 @@ describe.each(SETUPS)("the bridge at %s, MQTT version %i", (kind, version) => {
       "sensor samples_per_second",
       "sensor memory",
       "sensor uptime",
+      "binary_sensor training_due",
       "switch running",
     ]);
     expect(new Set(components.map(([, fields]) => fields.unique_id)).size).toBe(components.length);

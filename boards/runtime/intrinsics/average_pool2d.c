@@ -106,7 +106,7 @@ static Error checkForward(const Linear *memory, uint32_t conv, uint32_t quant, u
   checkTensorStruct(&check, yT);
   checkPool(&check, conv, xT, yT);
   checkProducts(&check,
-                checkedField(&check, conv + CONV_KERNEL_H) * checkedField(&check, conv + CONV_KERNEL_W));
+                checkedField(&check, conv + CONV_KERNEL_H) * checkedField(&check, conv + CONV_KERNEL_W), 0);
   checkZeroPoints(&check, quant);
   bool quantised = checkedField(&check, quant + QUANT_MULTIPLIER) != 0;
   if (quantised) {

@@ -102,10 +102,10 @@ void checkRange(Check *check, int32_t first, int32_t end, int32_t length) {
   if (end > length) failWith(check, OM_BAD_WINDOW, end, length);
 }
 
-void checkProducts(Check *check, int64_t count) {
-  if (count > MAX_PRODUCTS) {
-    failWith(check, OM_ACCUMULATOR, count > INT32_MAX ? INT32_MAX : (int32_t)count, MAX_PRODUCTS);
-  }
+void checkProducts(Check *check, int64_t count, int32_t zero) {
+  if (check->error != OM_OK) return;
+  int32_t most = 16909320 / (128 + (zero < 0 ? -zero : zero));
+  if (count > most) failWith(check, OM_ACCUMULATOR, count > INT32_MAX ? INT32_MAX : (int32_t)count, most);
 }
 
 void checkZeroPoints(Check *check, uint32_t quant) {

@@ -39,9 +39,6 @@ enum {
 };
 enum { SCRATCH_BYTES = 12, SCRATCH_DATA = 4, SCRATCH_SIZE = 8 };
 
-/** Products that an int32 accumulator can take: 2^31 / (127·128). */
-#define MAX_PRODUCTS 132104
-
 /** Largest dimension of a tensor, and largest element count of a flat argument. */
 enum { MAX_DIM = 32767, MAX_COUNT = 1 << 30 };
 
@@ -108,8 +105,11 @@ void checkPool(Check *check, uint32_t conv, uint32_t input, uint32_t output);
 /** 0 ≤ first ≤ end ≤ length. */
 void checkRange(Check *check, int32_t first, int32_t end, int32_t length);
 
-/** At most MAX_PRODUCTS meet in one accumulator. */
-void checkProducts(Check *check, int64_t count);
+/**
+ * At most 132,104 products meet in one accumulator at zero point 0, 66,052 at ±128: K·127·(128 + |zero|) < 2^31. The zero point
+ * has been checked.
+ */
+void checkProducts(Check *check, int64_t count, int32_t zero);
 
 /** Zero points are int8. */
 void checkZeroPoints(Check *check, uint32_t quant);

@@ -53,8 +53,8 @@ static Error checkArguments(const Linear *memory, uint32_t scratch, uint32_t con
   checkConvShape(&check, conv, xT, yT);
   checkWindow(&check, conv, yT);
   int64_t kernel = kernelSize(&check, conv, xT);
-  checkProducts(&check, kernel);
   checkZeroPoints(&check, quant);
+  checkProducts(&check, kernel, checkedField(&check, quant + QUANT_INPUT_ZERO));
   int32_t channels = checkedField(&check, yT + TENSOR_C);
   bool quantised = checkedField(&check, quant + QUANT_MULTIPLIER) != 0;
   if (quantised) checkRequantisation(&check, quant, channels, -128, 127);

@@ -138,7 +138,7 @@ static Error checkArguments(const Linear *memory, uint32_t scratch, uint32_t con
   int64_t kernel = kernelSize(&check, conv, dxT);
   if (check.error == OM_OK) {
     int64_t area = loadI32(memory, conv + CONV_KERNEL_H) * loadI32(memory, conv + CONV_KERNEL_W);
-    checkProducts(&check, area * (channels / loadI32(memory, conv + CONV_GROUPS)));
+    checkProducts(&check, area * (channels / loadI32(memory, conv + CONV_GROUPS)), 0);
   }
   checkScratchSize(&check, scratch, scratchNeed(kernel));
   uint64_t eBytes = tensorBytes(&check, eT, 1);

@@ -95,8 +95,8 @@ Error gradWeightCheck(const Linear *memory, const WeightGradient *g, Fault *faul
   checkRange(&check, g->c0, g->c1, checkedField(&check, eT + TENSOR_C));
   int64_t rows = checkedField(&check, conv + CONV_Y1) - checkedField(&check, conv + CONV_Y0);
   int64_t columns = checkedField(&check, conv + CONV_X1) - checkedField(&check, conv + CONV_X0);
-  checkProducts(&check, rows * columns);
   checkZeroPoints(&check, quant);
+  checkProducts(&check, rows * columns, checkedField(&check, quant + QUANT_INPUT_ZERO));
   int64_t kernel = kernelSize(&check, conv, xT);
   checkScratchSize(&check, scratch, scratchNeed(kernel));
   uint64_t xBytes = tensorBytes(&check, xT, 1);

@@ -119,6 +119,14 @@ export function discoveryConfig(device: BridgeDevice, { topics, facts }: BridgeC
         state_class: "total_increasing",
         entity_category: "diagnostic",
       }),
+      // of a device that learns from its user; of another its state says nothing, and Home Assistant "unknown"
+      component("training_due", {
+        p: "binary_sensor",
+        name: "Training due",
+        icon: "mdi:school-outline",
+        value_template:
+          "{{ ('ON' if value_json.personal.due else 'OFF') if value_json.personal is defined else None }}",
+      }),
       component("running", {
         p: "switch",
         name: "Running",

@@ -1,22 +1,22 @@
-// A firmware for tests: makes the calls of intrinsics that it finds in external RAM, one after the other on a memory of its
-// own, without a module, and tells over semihosting what each left: `trap code where got want`, or `done result hash`.
+// A firmware for tests: makes the calls of intrinsics that it finds in its input, one after the other on a memory of its own, without
+// a module, and tells what each left: `trap code where got want`, or `done result hash`. batch_host.h gives input and memory: of an
+// emulated board external RAM and semihosting, of this machine a file.
 #include "abi_imports.h"
-#include "semihosting.h"
+#include "batch_host.h"
 
-/** As tests/boards/support/batch.ts writes it; arguments and the memory's first bytes follow. */
+/** As tests/boards/support/batch.ts writes them: the batch's header, and a call's; arguments and the memory's first bytes follow. */
+typedef struct Batch {
+  uint32_t count, memory, base, area;
+} Batch;
 typedef struct Call {
   char name[32];
   uint32_t arguments, bytes;
 } Call;
 
-enum { MEMORY = 65536, BASE = 16384, AREA = 4096, SLOTS = 24 };
-
-/** The pool, which no engine uses here. */
-extern uint8_t __pool_start[];
-static uint8_t *const memory = __pool_start;
+enum { SLOTS = 24 };
 
 static void printNumbers(const char *what, const int32_t *numbers, int count) {
-  semihostPrint(what);
+  batchPrint(what);
   while (count-- > 0) {
     char digits[10], *at = digits + sizeof digits - 1;
     *at = 0;
@@ -24,27 +24,28 @@ static void printNumbers(const char *what, const int32_t *numbers, int count) {
     // hexadecimal: no sign, no division
     do *--at = "0123456789abcdef"[rest & 15];
     while ((rest >>= 4) != 0);
-    semihostPrint(" ");
-    semihostPrint(at);
+    batchPrint(" ");
+    batchPrint(at);
   }
-  semihostPrint("\n");
+  batchPrint("\n");
 }
 
 static const EngineImport *find(const char *name) {
   for (uint32_t i = 0; i < abiImportCount; i++) {
     if (strcmp(abiImports[i].name, name) == 0) return &abiImports[i];
   }
-  semihostPrint("no intrinsic of this name: ");
-  semihostPrint(name);
-  semihostExit(1);
+  batchPrint("no intrinsic of this name: ");
+  batchPrint(name);
+  batchExit(1);
 }
 
-int main(void) {
-  const uint8_t *at = (const uint8_t *)(uintptr_t)0x21000000u;
-  uint32_t count;
-  memcpy(&count, at, sizeof count);
-  at += sizeof count;
-  for (; count > 0; count--) {
+int main(int argc, char **argv) {
+  const uint8_t *at = batchInput(argc, argv);
+  Batch batch;
+  memcpy(&batch, at, sizeof batch);
+  at += sizeof batch;
+  uint8_t *memory = batchMemory(batch.memory);
+  for (; batch.count > 0; batch.count--) {
     Call call;
     memcpy(&call, at, sizeof call);
     at += sizeof call;
@@ -56,20 +57,20 @@ int main(void) {
       memcpy(&argument, at, sizeof argument);
       *to++ = argument;
     }
-    memset(memory, 0, MEMORY);
-    memcpy(memory + BASE, at, call.bytes);
+    memset(memory, 0, batch.memory);
+    memcpy(memory + batch.base, at, call.bytes);
     at += (call.bytes + 3) & ~3u;
     memset(&abiContext, 0, sizeof abiContext);
-    abiContext.memory = (Linear){memory, MEMORY};
+    abiContext.memory = (Linear){memory, batch.memory};
     if (!import->call(slots)) {
       const Fault *fault = &abiContext.fault;
       printNumbers("trap", (const int32_t[]){fault->code, fault->where, fault->got, fault->want}, 4);
       continue;
     }
     uint32_t hash = 0x811c9dc5u;
-    for (uint32_t i = 0; i < AREA; i++) hash = (hash ^ memory[BASE + i]) * 0x01000193u;
+    for (uint32_t i = 0; i < batch.area; i++) hash = (hash ^ memory[batch.base + i]) * 0x01000193u;
     int32_t result = import->signature[0] == 'v' ? 0 : (int32_t)slots[0];
     printNumbers("done", (const int32_t[]){result, (int32_t)hash}, 2);
   }
-  semihostExit(0);
+  batchExit(0);
 }

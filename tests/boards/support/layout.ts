@@ -77,6 +77,13 @@ export class Layout {
     return at;
   }
 
+  /** Bytes as they are. */
+  bytes(values: Int8Array): number {
+    const at = this.reserve(values.length, 1);
+    this.#memory.set(new Uint8Array(values.buffer, values.byteOffset, values.length), at - this.#base);
+    return at;
+  }
+
   /** The same int8 values twice, the second time with about one in eight moved by at most `most`. */
   twice(count: number, most: number): [number, number] {
     const first = this.int8(count);
