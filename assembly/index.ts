@@ -29,5 +29,6 @@ export { PassOptions, policy } from "./pass/options";
 export { Pass } from "./pass/pass";
 export { openPreview, publishPreview } from "./pass/preview";
 export { Sgq } from "./sgq/sgq";
+import * as personal from "./octo/personal";
 import * as split from "./sgq/split";
-export { split };
+export { personal, split };

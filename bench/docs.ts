@@ -24,7 +24,7 @@ import {
   stabilityTable,
 } from "./pass/report.ts";
 import type { PassResult } from "./pass.ts";
-import { type PersonaliseResult, personaliseTable, personaliseText } from "./personalise.ts";
+import { type PersonaliseResult, pairsTable, personaliseTable, personaliseText } from "./personalise.ts";
 import { codecBytes, codecTable, hostTable } from "./sgq/codec-report.ts";
 import { ratesPlot } from "./sgq/plot.ts";
 import { ratesTable } from "./sgq/report.ts";
@@ -112,6 +112,7 @@ function tablesOf({
     stack: stackTable(stack),
     soak: soakTable(soak),
     personalise: `${personaliseText(personalise)}\n\n${personaliseTable(personalise)}`,
+    "personalise-pairs": pairsTable(personalise),
     "pass-goals": goalsTable(pass),
     ...Object.fromEntries(
       pass.cases.map((one) => [`pass-${one.net}-${one.clip.replace(" ", "-")}`, methodsTable(one)]),

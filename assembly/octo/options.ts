@@ -10,6 +10,7 @@ export const STEP_DECAY: i32 = 5;
 export const COSINE: i32 = 6;
 export const MOMENTUM: i32 = 7;
 export const WEIGHT_DECAY: i32 = 8;
+export const REPLAY_BITS: i32 = 9;
 
 /** Errors: TRAINING_OPTION (want: the nearest that is allowed). */
 export function within(option: i32, value: i32, least: i32, most: i32): void {

@@ -7,6 +7,7 @@ import { fail } from "../device/host";
 import { draw } from "../int8/rng";
 import * as back from "./backward";
 import * as checkpoint from "./checkpoint";
+import * as options from "./options";
 
 /** Whether the module has one. */
 export let used: bool = false;
@@ -38,14 +39,16 @@ const MAX_CLASSES: i32 = 255;
 export class ReplayBuffer {
   /**
    * @param bytes of the learned state that it may take, everything counted
-   * @param elementBits 8, or 4: sixteen levels between a sample's own least and largest element
-   * Errors: TOO_MANY; BUFFER_SMALL at init, when not one sample fits.
+   * @param elementBits 8, 4 or 2: of fewer than 8, sixteen or four levels between a sample's own least and largest element
+   * Errors: TOO_MANY, TRAINING_OPTION; BUFFER_SMALL at init, when not one sample fits.
    */
   constructor(bytes: i32, elementBits: i32 = 4) {
     if (used) fail(TOO_MANY, 0, 2, 1);
     used = true;
     budget = bytes & ~7;
-    bits = elementBits == 8 ? 8 : 4;
+    options.within(options.REPLAY_BITS, elementBits, 2, 8);
+    if (elementBits & (elementBits - 1)) options.within(options.REPLAY_BITS, elementBits, 4, 4);
+    bits = elementBits;
   }
 
   /** Samples that fit. */
@@ -151,20 +154,23 @@ export function offer(data: usize, label: i32): void {
   pack(data, slotOf(slot), label);
 }
 
-/** Unpacks an old sample, each class that is there as likely as another; returns its class, −1 when there is none. */
-export function recall(): i32 {
+/**
+ * Unpacks an old sample of another class than `fresh`, each that is there as likely as another; returns its class, −1 when there is
+ * none. So with one of each n − 1 times, n classes are learned alike.
+ */
+export function recall(fresh: i32): i32 {
   const key = checkpoint.key(back.REPLAY_DRAWS);
   let there = 0;
-  for (let label = 0; label < classes; ++label) if (countOf(label)) ++there;
+  for (let label = 0; label < classes; ++label) if (label != fresh && countOf(label)) ++there;
   if (!there) return -1;
   let nth = <i32>below(there, key, 0);
   let label = 0;
-  while (!countOf(label) || --nth >= 0) ++label;
+  while (label == fresh || !countOf(label) || --nth >= 0) ++label;
   unpack(slotOf(slotOfClass(label, below(countOf(label), key, 1))));
   return label;
 }
 
-/** Level = round((x − least)·15 / span), or the elements as they are. */
+/** Level = round((x − least)·(2^bits − 1) / span), or the elements as they are. */
 function pack(data: usize, slot: usize, label: i32): void {
   store<u32>(slot, label + 1);
   const to = slot + SLOT_HEADER;
@@ -182,16 +188,17 @@ function pack(data: usize, slot: usize, label: i32): void {
   const span = largest - least;
   store<u8>(slot, least, 1);
   store<u8>(slot, span, 2);
-  memory.fill(to, 0, (elements + 1) >> 1);
+  memory.fill(to, 0, (elements * bits + 7) >> 3);
   if (!span) return;
-  for (let i = 0; i < elements; ++i) {
-    const level = ((<i32>load<i8>(data + <usize>i) - least) * 15 + (span >> 1)) / span;
-    const byte = to + <usize>(i >> 1);
-    store<u8>(byte, load<u8>(byte) | (level << ((i & 1) << 2)));
+  const levels = (1 << bits) - 1;
+  for (let i = 0, at = 0; i < elements; ++i, at += bits) {
+    const level = ((<i32>load<i8>(data + <usize>i) - least) * levels + (span >> 1)) / span;
+    const byte = to + <usize>(at >> 3);
+    store<u8>(byte, load<u8>(byte) | (level << (at & 7)));
   }
 }
 
-/** x = least + round(level·span / 15): at most half a level, span / 30, from what was packed. */
+/** x = least + round(level·span / (2^bits − 1)): at most half a level from what was packed. */
 function unpack(slot: usize): void {
   const from = slot + SLOT_HEADER;
   if (bits == 8) {
@@ -200,8 +207,9 @@ function unpack(slot: usize): void {
   }
   const least = <i32>load<i8>(slot, 1);
   const span = <i32>load<u8>(slot, 2);
-  for (let i = 0; i < elements; ++i) {
-    const level = (<i32>load<u8>(from + <usize>(i >> 1)) >> ((i & 1) << 2)) & 15;
-    store<i8>(unpacked + <usize>i, least + (level * span + 7) / 15);
+  const levels = (1 << bits) - 1;
+  for (let i = 0, at = 0; i < elements; ++i, at += bits) {
+    const level = (<i32>load<u8>(from + <usize>(at >> 3)) >> (at & 7)) & levels;
+    store<i8>(unpacked + <usize>i, least + (level * span + (levels >> 1)) / levels);
   }
 }

@@ -39,7 +39,7 @@ let evaluated: i32 = 0;
 /** Old samples that are learned with each new one. */
 let replays: i32 = 0;
 /** What learns them: by reference, so that the optimiser takes a step of a module without a buffer for one that is called once. */
-let rehearsal: () => void = changetype<() => void>(0);
+let rehearsal: (label: i32) => void = changetype<(label: i32) => void>(0);
 
 /** Options of a trainer; decimals become fixed-point constants when they are written with param() or fixed(). */
 @unmanaged
@@ -145,8 +145,8 @@ export class Trainer {
   }
 
   /**
-   * Learns `samples` old samples of the buffer with each new one, which is then offered to the buffer. Each counts as a step. After
-   * trainLast(). Costs a pass of the layers that learn more than the steps.
+   * Learns `samples` old samples of the buffer, of other classes, with each new one, which is then offered to the buffer. Each counts
+   * as a step; as many as there are other classes learns all alike. After trainLast(). Costs a pass of the layers that learn more than the steps.
    */
   replay(buffer: ReplayBuffer, samples: i32 = 1): Trainer {
     replays = samples;
@@ -206,7 +206,7 @@ function learn(frame: Frame, label: i32, target: usize): void {
     if (frame.size < classes) network.last.refuse(LAYER_SHAPE, classes, frame.size);
     target = frame.data;
   }
-  if (replay.used) rehearsal();
+  if (replay.used) rehearsal(label);
   descend(logits, label, target, true);
   if (replay.used) replay.offer(network.entrance().data, label);
 }
@@ -227,14 +227,14 @@ function descend(logits: Output, label: i32, target: usize, fresh: bool): void {
   checkpoint.setSteps(steps + 1);
 }
 
-/** Steps on old samples, before that on the new one: afterwards the layers hold the new one again. */
-function rehearse(): void {
+/** Steps on old samples, before that on the new one, of class `fresh`: afterwards the layers hold the new one again. */
+function rehearse(fresh: i32): void {
   // without a step there is no range yet; what a buffer may hold then is not of this model
   if (!replays || !checkpoint.steps()) return;
   const entrance = network.entrance();
   const frame = entrance.data;
   for (let i = 0; i < replays; ++i) {
-    const label = replay.recall();
+    const label = replay.recall(fresh);
     if (label < 0) break;
     entrance.data = replay.unpacked;
     descend(network.inferLearners(), label, 0, false);

@@ -32,6 +32,8 @@ export interface Method {
   /** Bytes of the replay buffer, and old samples that are learned with each new one. */
   buffer: number;
   replays: number;
+  /** Bits of an element in the buffer. */
+  bits: number;
   /** Layers with weights that learn. */
   last: number;
 }
@@ -160,6 +162,7 @@ export async function personalise(situation: Situation, method: Method): Promise
     last: method.last,
     buffer: method.buffer,
     replays: method.replays,
+    bits: method.bits,
   });
   device.host.restore(resized(backbone, device.host.state()));
   const before = await accuracyOf(device, test, budget.fresh);

@@ -25,11 +25,12 @@ import { streamOf } from "../support/streams.ts";
 const LABELLED = 24;
 const SAID = 12;
 const SEED = 9;
-/** The head alone with features of 4 bits; all layers with whole frames; features of 8 bits. */
+/** The head alone with features of 4 bits; all layers with whole frames; features of 8 bits and of 2. */
 const SETTINGS: Record<string, Record<string, number>> = {
   "4 bits": {},
   frames: { last: 2, buffer: 4096 },
   "8 bits": { bits: 8, buffer: 2048, replays: 1 },
+  "2 bits": { bits: 2, buffer: 512, replays: 9 },
 };
 const TARGETS: Target[] = ["portable", "device"];
 

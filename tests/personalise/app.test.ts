@@ -53,13 +53,16 @@ const unlabelled = (classes: number[], count: number): Part => ({ classes, count
 
 describe("labels over the link", () => {
   it("hold for so many frames, which are learned and kept, and no longer", async () => {
-    const run = await start([unlabelled([3], 40)]);
+    const run = await start([unlabelled([3], 40)], { lr: 0.01 });
     expect(run.steps(5)).toMatchObject({ steps: 0, kept: 0, labelsLeft: 0 });
     run.host.message(encodeLabel(3, 20));
     expect(run.steps(1)).toMatchObject({ steps: 1, kept: 1, labelsLeft: 19 });
-    // four old ones with each new one
-    expect(run.steps(19)).toMatchObject({ steps: 1 + 19 * 5, kept: 20, labelsLeft: 0, class: 3 });
-    expect(run.steps(10)).toMatchObject({ steps: 96, kept: 20, class: 3 });
+    // there is no other class yet to learn again
+    expect(run.steps(19)).toMatchObject({ steps: 20, kept: 20, labelsLeft: 0, class: 3 });
+    run.host.message(encodeLabel(4, 2));
+    // nine old ones with each new one
+    expect(run.steps(2)).toMatchObject({ steps: 20 + 2 * 10, kept: 22, labelsLeft: 0 });
+    expect(run.steps(10)).toMatchObject({ steps: 40, kept: 22 });
   });
 
   it("win over the sensor's own, and end at once with none", async () => {
@@ -118,11 +121,17 @@ describe("the replay buffer", () => {
     const parts = [{ classes: [0, 1, 2], count: 60 }];
     const small = await start(parts, { buffer: 2048 });
     const large = await start(parts, { buffer: 4096 });
-    // 8 bytes and 4 for each of ten classes, then 4 + 256 / 2 each
-    expect(small.steps(60).kept).toBe(Math.floor((2048 - 48) / 132));
-    expect(large.steps(60).kept).toBe(Math.floor((4096 - 48) / 132));
+    // 8 bytes and 4 for each of ten classes, then 4 + 256 / 4 each
+    expect(small.steps(60).kept).toBe(Math.floor((2048 - 48) / 68));
+    expect(large.steps(60).kept).toBe(Math.floor((4096 - 48) / 68));
     expect(large.host.state().length - small.host.state().length).toBe(2048);
     expect(large.host.memory.used - small.host.memory.used).toBe(2048);
+  });
+
+  it.each([1, 3, 5, 16])("of %i bits an element is a named error", async (bits) => {
+    await expect(start([unlabelled([0], 1)], { bits })).rejects.toThrow(
+      /training-option|an option of a layer/,
+    );
   });
 
   it("that holds no sample is a named error", async () => {

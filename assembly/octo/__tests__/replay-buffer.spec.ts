@@ -56,7 +56,7 @@ describe("what fits", () => {
     const head = 16 + 2 * ELEMENTS * CLASSES + 4 * CLASSES;
     expect(checkpoint.bytes()).toBe(32 + conv + ((head + 7) & ~7) + 696);
     expect(buffer.size).toBe(0);
-    expect(replay.recall()).toBe(-1);
+    expect(replay.recall(-1)).toBe(-1);
   });
 
   test("what enters the first layer that learns is what it keeps", () => {
@@ -73,7 +73,7 @@ describe("packing", () => {
       const hi = random(lo, 127);
       for (let k = 0; k < ELEMENTS; ++k) store<i8>(sample + k, random(lo, hi));
       replay.offer(sample, 1);
-      expect(replay.recall()).toBe(1);
+      expect(replay.recall(-1)).toBe(1);
       for (let k = 0; k < ELEMENTS; ++k) {
         const off = <i32>load<i8>(replay.unpacked + k) - <i32>load<i8>(sample + k);
         expect(abs(off) * 30).toBeLessThanOrEqual(hi - lo + 30);
@@ -86,11 +86,11 @@ describe("packing", () => {
     memory.fill(sample, <u8>127, ELEMENTS);
     store<i8>(sample, -128);
     replay.offer(sample, 2);
-    replay.recall();
+    replay.recall(-1);
     expect(same(replay.unpacked, sample, ELEMENTS)).toBeTruthy();
     empty();
     offer(-77, 0);
-    replay.recall();
+    replay.recall(-1);
     expect(same(replay.unpacked, sample, ELEMENTS)).toBeTruthy();
   });
 });
@@ -121,7 +121,7 @@ describe("balance", () => {
       for (let i = 0; i < 100; ++i) offer(i < 50 ? 1 : 2, 0);
       for (let i = 0; i < 40; ++i) {
         checkpoint.setSteps(i);
-        replay.recall();
+        replay.recall(-1);
         if (load<i8>(replay.unpacked) == 1) ++early;
       }
     }
@@ -136,10 +136,26 @@ describe("balance", () => {
     let rare = 0;
     for (let i = 0; i < 2000; ++i) {
       checkpoint.setSteps(i);
-      if (replay.recall() == 2) ++rare;
+      if (replay.recall(-1) == 2) ++rare;
     }
     // binomial: 1,000 ± 22
     expect(abs(rare - 1000)).toBeLessThan(110);
+  });
+
+  test("never of the class that has just been shown", () => {
+    offer(3, 1);
+    let of1 = 0;
+    for (let i = 0; i < 1000; ++i) {
+      checkpoint.setSteps(i);
+      const label = replay.recall(0);
+      expect(label).not.toBe(0);
+      if (label == 1) ++of1;
+    }
+    // binomial: 500 ± 16
+    expect(abs(of1 - 500)).toBeLessThan(80);
+    empty();
+    offer(1, 2);
+    expect(replay.recall(2)).toBe(-1);
   });
 });
 
@@ -239,9 +255,9 @@ describe("what a state from outside may hold", () => {
   test("slots of classes that do not exist are never drawn, and nothing beyond the buffer is touched", () => {
     const slots = checkpoint.state + checkpoint.bytes() - 696 + 20;
     for (let i = 0; i < buffer.capacity; ++i) store<u8>(slots + i * 36, 200 + i);
-    expect(replay.recall()).toBe(-1);
+    expect(replay.recall(-1)).toBe(-1);
     train(900, 905, 7);
-    expect(replay.recall()).toBe(-1);
+    expect(replay.recall(-1)).toBe(-1);
     empty();
   });
 });

@@ -8,10 +8,9 @@ import {
   Model,
   param,
   paramInt,
-  publish,
+  personal,
   relu,
   ReplayBuffer,
-  sensor,
   Trainer,
 } from "octomote/assembly";
 
@@ -29,18 +28,9 @@ const drift = new Drift();
 labels.open();
 
 export function step(): void {
-  const frame = sensor.frame();
-  const seen = model.infer(frame);
-  const best = seen.argmax();
-  const doubt = trainer.doubt(seen);
-  const label = labels.take(frame);
-  if (label >= 0) trainer.step(frame, label);
-  else drift.see(doubt);
-  trainer.begin(best);
-  publish.put(publish.KEPT, trainer.kept);
-  publish.end();
+  personal.live(model, trainer, drift);
 }
 
 export function message(length: i32): void {
-  labels.receive(length, model.classes);
+  personal.told(model, length);
 }
