@@ -16,9 +16,10 @@ import { type Dataset, loadDataset } from "../host/data/dataset.ts";
 import { SgqCodec } from "../host/sgq/codec.ts";
 import { parseArgs } from "./arguments.ts";
 import { type Machine, thisMachine } from "./machine.ts";
-import { type Coder, frameBytes, judge, type Samples, type Split } from "./sgq/accuracy.ts";
+import { type Coder, type FrameBytes, frameBytes, judge, type Samples, type Split } from "./sgq/accuracy.ts";
 import { type DeviceHalf, ELEMENTS, featuresOf, PIXELS, trainDeviceHalf } from "./sgq/halves.ts";
 import { trainJointly } from "./sgq/joint.ts";
+import { loadJpeg } from "./sgq/jpeg.ts";
 import { POINTS, type Point, type Tools } from "./sgq/points.ts";
 import { ratesTable } from "./sgq/report.ts";
 
@@ -29,6 +30,8 @@ export interface SgqRow {
   /** Per sample, frame included: mean and 95th percentile of test samples. */
   bytes: number;
   p95: number;
+  /** Mean of frames of eight samples, shared among them, where there are such frames. */
+  ofEight?: number;
   /** 0 … 1. */
   validation: number;
   test: number;
@@ -129,6 +132,7 @@ export async function measureRates(
   const tools: Tools = {
     codec: await SgqCodec.load(await readFile(await buildSgq())),
     zstd: (bytes) => compress(bytes as Buffer, ZSTD_LEVEL),
+    jpeg: await loadJpeg(),
   };
   const kernels = await readFile(await buildCloudKernels());
   const dataset = await loadDataset("fashion-mnist");
@@ -149,14 +153,16 @@ export async function measureRates(
         seed,
         ...(point.lost !== undefined && { lost: point.lost }),
       });
-      const add = (name: string, bytes: { bytes: number; p95: number }): void => {
-        const row = { seed, group: point.group, name, ...measured, ...bytes };
+      const { validation, test } = measured;
+      const add = (name: string, bytes: FrameBytes): void => {
+        const row = { seed, group: point.group, name, ...bytes, validation, test };
         result.rows.push(row);
         console.error(
           `seed ${seed}, ${point.group}: ${name}: ${row.bytes.toFixed(1)} B, ${(100 * row.test).toFixed(2)} %`,
         );
       };
-      add(point.name, measured);
+      const { bytes, p95, ofEight } = measured;
+      add(point.name, { bytes, p95, ...(ofEight !== undefined && { ofEight }) });
       for (const { name, coder: other } of point.also ?? []) {
         const same: Coder = other(tools, split.training);
         add(name, frameBytes(split.test, same));

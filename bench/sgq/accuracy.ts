@@ -16,6 +16,8 @@ export interface Coder {
   decoded(x: Int8Array | Uint8Array): ArrayLike<number>;
   /** Bytes of the sample's frame, everything included. */
   bytes(x: Int8Array | Uint8Array, sequence: number): number;
+  /** Bytes of one frame of several samples, where there is such a thing. */
+  together?(samples: readonly (Int8Array | Uint8Array)[], sequence: number): number;
 }
 
 export interface Split {
@@ -24,10 +26,16 @@ export interface Split {
   readonly test: Samples;
 }
 
-export interface Outcome {
-  /** Bytes per sample: mean and 95th percentile, test samples. */
+/** Per sample, frame included; test samples. */
+export interface FrameBytes {
+  /** Mean and 95th percentile of frames of one sample. */
   readonly bytes: number;
   readonly p95: number;
+  /** Mean of frames of eight samples, shared among them. */
+  readonly ofEight?: number;
+}
+
+export interface Outcome extends FrameBytes {
   /** 0 … 1. */
   readonly validation: number;
   readonly test: number;
@@ -35,6 +43,8 @@ export interface Outcome {
 
 /** Test samples whose frames are made. */
 const FRAMES = 1000;
+/** Samples that share a frame where they do. */
+const BATCH = 8;
 const INPUT_UNIT = { features: 1 / 32, pixels: 1 / 255 };
 
 export const sampleOf = ({ data, size }: Samples, i: number): Int8Array | Uint8Array =>
@@ -80,13 +90,27 @@ export async function judge(
   };
 }
 
-export function frameBytes(samples: Samples, coder: Coder): { bytes: number; p95: number } {
+/** Bytes per sample of the frames of the first samples: one in each, and as many as go together. */
+export function frameBytes(samples: Samples, coder: Coder): FrameBytes {
   const count = Math.min(FRAMES, samples.count);
-  const lengths = Array.from({ length: count }, (_, i) => coder.bytes(sampleOf(samples, i), i)).sort(
-    (a, b) => a - b,
+  return frameLengths(
+    Array.from({ length: count }, (_, i) => sampleOf(samples, i)),
+    coder,
   );
+}
+
+export function frameLengths(
+  samples: readonly (Int8Array | Uint8Array)[],
+  { bytes, together }: Pick<Coder, "bytes" | "together">,
+): FrameBytes {
+  const count = samples.length;
+  const lengths = samples.map((x, i) => bytes(x, i)).sort((a, b) => a - b);
+  const shared: number[] = [];
+  if (together) for (let i = 0; i < count; i += BATCH) shared.push(together(samples.slice(i, i + BATCH), i));
+  const sum = (all: readonly number[]): number => all.reduce((total, length) => total + length, 0);
   return {
-    bytes: lengths.reduce((sum, length) => sum + length, 0) / count,
+    bytes: sum(lengths) / count,
     p95: lengths[Math.floor(0.95 * (count - 1))] as number,
+    ...(together && { ofEight: sum(shared) / count }),
   };
 }

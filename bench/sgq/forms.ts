@@ -15,6 +15,7 @@ const CONTEXTS_FROM = 400;
 export const coderOf = (codec: SgqCodec, book: OpenCodebook): Coder => ({
   decoded: (x) => codec.reconstruct(book, codec.quantise(book, x as Int8Array)),
   bytes: (x, sequence) => codec.encode(book, [x as Int8Array], { sequence }).length,
+  together: (samples, sequence) => codec.encode(book, samples as Int8Array[], { sequence }).length,
 });
 
 const some = (samples: Samples, count: number): Int8Array[] =>

@@ -4,7 +4,8 @@ import type { SgqCodec } from "../../host/sgq/codec.ts";
 import type { Coder, Samples } from "./accuracy.ts";
 import { contextBook } from "./forms.ts";
 import { PIXELS, SIDE } from "./halves.ts";
-import { FRAME_BYTES, jpegOf } from "./rivals.ts";
+import type { Jpeg } from "./jpeg.ts";
+import { FRAME_BYTES } from "./rivals.ts";
 
 const png = (pixels: Uint8Array): number => {
   const image = new PNG({ width: SIDE, height: SIDE, colorType: 0, inputColorType: 0, inputHasAlpha: false });
@@ -21,9 +22,9 @@ export const compressed = (compress: (bytes: Uint8Array) => Uint8Array): Coder =
   bytes: (x) => FRAME_BYTES + compress(x as Uint8Array).length,
 });
 
-export const asJpeg = (quality: number): Coder => ({
-  decoded: (x) => jpegOf(x as Uint8Array, SIDE, SIDE, quality).pixels,
-  bytes: (x) => FRAME_BYTES + jpegOf(x as Uint8Array, SIDE, SIDE, quality).bytes,
+export const asJpeg = (jpeg: Jpeg, quality: number): Coder => ({
+  decoded: (x) => jpeg(x as Uint8Array, SIDE, SIDE, quality).pixels,
+  bytes: (x) => FRAME_BYTES + jpeg(x as Uint8Array, SIDE, SIDE, quality).bytes,
 });
 
 /** Pixels of few levels as a tensor of one channel: thresholds at equal steps, contexts learned as for features. */
@@ -41,5 +42,6 @@ export function lowBits(codec: SgqCodec, training: Samples, bits: number, tableB
     decoded: (x) =>
       Float32Array.from(codec.reconstruct(book, codec.quantise(book, shift(x))), (value) => value + 128),
     bytes: (x, sequence) => codec.encode(book, [shift(x)], { sequence }).length,
+    together: (samples, sequence) => codec.encode(book, samples.map(shift), { sequence }).length,
   };
 }

@@ -4,11 +4,13 @@ import type { SgqCodec } from "../../host/sgq/codec.ts";
 import { type Coder, type Samples, sampleOf } from "./accuracy.ts";
 import { coderOf, contextBook, sharedBook, stripeBook, uniformThresholds } from "./forms.ts";
 import { asJpeg, asPng, compressed, lowBits } from "./images.ts";
+import type { Jpeg } from "./jpeg.ts";
 import { jpegTiles, packed, plain, product, topK } from "./rivals.ts";
 
 export interface Tools {
   readonly codec: SgqCodec;
   readonly zstd: (bytes: Uint8Array) => Uint8Array;
+  readonly jpeg: Jpeg;
 }
 
 export interface Point {
@@ -115,8 +117,14 @@ export const POINTS: readonly Point[] = [
     coder: ({ codec }, training) =>
       coderOf(codec, stripeBook(codec, training, { group: 8, bits: 6, stripe: 2 })),
   },
-  { group: "SGQ", name: "1 bit, 10 % of frames lost", lost: 0.1, coder: ONE_BIT },
-  { group: "SGQ", name: "1 bit, 20 % of frames lost", lost: 0.2, coder: ONE_BIT },
+  ...[5, 10, 15, 20].map(
+    (share): Point => ({
+      group: "SGQ",
+      name: `1 bit, ${share} % of frames lost`,
+      lost: share / 100,
+      coder: ONE_BIT,
+    }),
+  ),
   {
     group: "rivals",
     name: "product quantisation, 4 channels, 16 entries",
@@ -129,7 +137,7 @@ export const POINTS: readonly Point[] = [
   },
   { group: "rivals", name: "largest 5 %", coder: ({ zstd }) => topK(0.05, zstd) },
   { group: "rivals", name: "largest 2 %", coder: ({ zstd }) => topK(0.02, zstd) },
-  { group: "rivals", name: "JPEG of tiles, q50", coder: () => jpegTiles(50) },
-  { group: "image", name: "JPEG q30", coder: () => asJpeg(30) },
-  { group: "image", name: "JPEG q10", coder: () => asJpeg(10) },
+  { group: "rivals", name: "JPEG of tiles, q50", coder: ({ jpeg }) => jpegTiles(jpeg, 50) },
+  { group: "image", name: "JPEG q30", coder: ({ jpeg }) => asJpeg(jpeg, 30) },
+  { group: "image", name: "JPEG q10", coder: ({ jpeg }) => asJpeg(jpeg, 10) },
 ];

@@ -11,6 +11,8 @@ export interface Mean {
   readonly seeds: number;
   readonly bytes: number;
   readonly p95: number;
+  /** Of frames of eight samples, where they were made. */
+  readonly ofEight: number | undefined;
   readonly test: number;
   /** Points of accuracy against INT8 features of the same seeds. */
   readonly against: number;
@@ -27,12 +29,14 @@ export function meansOf({ rows }: SgqResult): Mean[] {
     const own = rows.filter((row) => row.group === group && row.name === name);
     const base = rows.filter((row) => row.name === "INT8" && own.some(({ seed }) => seed === row.seed));
     const test = mean(own.map((row) => row.test));
+    const shared = own.flatMap(({ ofEight }) => ofEight ?? []);
     return {
       group,
       name,
       seeds: own.length,
       bytes: mean(own.map((row) => row.bytes)),
       p95: mean(own.map((row) => row.p95)),
+      ofEight: shared.length === own.length ? mean(shared) : undefined,
       test,
       against: 100 * (test - mean(base.map((row) => row.test))),
     };
@@ -48,13 +52,27 @@ const TITLES: Record<SgqRow["group"], string> = {
 };
 
 export function ratesTable(result: SgqResult): string {
+  const means = meansOf(result);
+  // a column for frames of eight where some were made
+  const shared = means.some(({ ofEight }) => ofEight !== undefined);
   return markdownTable(
-    ["sent", "coded as", "bytes", "95 % below", "against FP32", "accuracy %", "points", "seeds"],
-    meansOf(result).map(({ group, name, seeds, bytes, p95, test, against }) => [
+    [
+      "sent",
+      "coded as",
+      "bytes",
+      "95 % below",
+      ...(shared ? ["of eight"] : []),
+      "against FP32",
+      "accuracy %",
+      "points",
+      "seeds",
+    ],
+    means.map(({ group, name, seeds, bytes, p95, ofEight, test, against }) => [
       TITLES[group],
       name,
       bytes.toFixed(1),
       p95.toFixed(0),
+      ...(shared ? [ofEight?.toFixed(1) ?? "–"] : []),
       group === "image" ? "–" : `${(FP32_BYTES / bytes).toFixed(0)}×`,
       percent(test),
       `${against >= 0 ? "+" : "−"}${Math.abs(against).toFixed(2)}`,

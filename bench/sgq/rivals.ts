@@ -1,7 +1,7 @@
 /** What others send: uniform quantisation with a general compressor, product quantisation, the largest values, JPEG of tiles. */
-import jpeg from "jpeg-js";
 import { type Coder, type Samples, sampleOf } from "./accuracy.ts";
 import { SHAPE } from "./halves.ts";
+import type { Jpeg } from "./jpeg.ts";
 import { kMeans, nearest } from "./k-means.ts";
 
 /** A frame's header and check value: the rivals get the short form's as well. */
@@ -110,39 +110,20 @@ export function topK(share: number, compress: (bytes: Uint8Array) => Uint8Array)
   };
 }
 
-/** Grey pixels through JPEG. Bytes of the scan alone: tables and sizes are agreed. */
-export function jpegOf(
-  pixels: Uint8Array,
-  width: number,
-  height: number,
-  quality: number,
-): { bytes: number; pixels: Uint8Array } {
-  const data = Buffer.alloc(4 * width * height, 255);
-  for (let i = 0; i < pixels.length; i++) data.fill(pixels[i] as number, 4 * i, 4 * i + 3);
-  const file = jpeg.encode({ data, width, height }, quality).data;
-  const scan = file.lastIndexOf(Buffer.from([0xff, 0xda]));
-  const start = scan + 2 + file.readUInt16BE(scan + 2);
-  const blocks = Math.ceil(width / 8) * Math.ceil(height / 8);
-  // the library codes three components: of the two that are empty, each block has 4 bits
-  const bytes = file.length - 2 - start - blocks;
-  const decoded = jpeg.decode(file, { useTArray: true }).data;
-  return { bytes, pixels: Uint8Array.from(pixels, (_, i) => decoded[4 * i] as number) };
-}
-
 /** Channels side by side as one grey picture of 56 × 56. */
-export function jpegTiles(quality: number): Coder {
+export function jpegTiles(jpeg: Jpeg, quality: number): Coder {
   const [h, w, c] = SHAPE;
   const across = Math.sqrt(c);
   const place = Array.from({ length: h * w * c }, (_, i) => {
     const [k, x, y] = [i % c, Math.floor(i / c) % w, Math.floor(i / c / w)];
     return (Math.floor(k / across) * h + y) * across * w + (k % across) * w + x;
   });
-  const code = (x: Int8Array | Uint8Array): { bytes: number; pixels: Uint8Array } => {
+  const code = (x: Int8Array | Uint8Array): ReturnType<Jpeg> => {
     const picture = new Uint8Array(x.length);
     x.forEach((value, i) => {
       picture[place[i] as number] = 2 * value;
     });
-    return jpegOf(picture, across * w, across * h, quality);
+    return jpeg(picture, across * w, across * h, quality);
   };
   return {
     decoded(x) {

@@ -5,10 +5,11 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readResults, SGQ_PLOT } from "../../bench/docs.ts";
 import { featuresOf, PIXELS, quantiseHalf } from "../../bench/sgq/halves.ts";
+import { loadJpeg } from "../../bench/sgq/jpeg.ts";
 import { kMeans, nearest } from "../../bench/sgq/k-means.ts";
 import { ratesPlot } from "../../bench/sgq/plot.ts";
 import { meansOf, ratesTable } from "../../bench/sgq/report.ts";
-import { FRAME_BYTES, jpegOf, packed, topK } from "../../bench/sgq/rivals.ts";
+import { FRAME_BYTES, packed, topK } from "../../bench/sgq/rivals.ts";
 import { measureRates, type SgqResult, SHORT } from "../../bench/sgq.ts";
 import { Random } from "../../host/data/random.ts";
 
@@ -88,7 +89,8 @@ describe("coders beside SGQ", () => {
       expect([...(centres[nearest(centres, vector)] as Int8Array)]).toEqual([...vector]);
   });
 
-  it("JPEG of an even grey costs next to nothing, of noise much, and more at a higher quality", () => {
+  it("JPEG of an even grey costs next to nothing, of noise much, and more at a higher quality", async () => {
+    const jpegOf = await loadJpeg();
     const even = jpegOf(new Uint8Array(PIXELS).fill(90), 28, 28, 50);
     expect(even.bytes).toBeLessThan(20);
     expect(Math.max(...even.pixels.map((pixel) => Math.abs(pixel - 90)))).toBeLessThan(4);
