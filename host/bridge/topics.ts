@@ -91,8 +91,8 @@ export class Topics {
   get anyFeatures(): string {
     return `${this.base}/+/features`;
   }
-  /** Topic of the cloud half: `state`, `availability`, `codebook`, `half`, `decoded` or `view`. */
-  cloud(name: "state" | "availability" | "codebook" | "half" | "decoded" | "view"): string {
+  /** Topic of the cloud half: `state`, `availability`, `codebook`, `half`, `decoded`, `kept` or `view`. */
+  cloud(name: "state" | "availability" | "codebook" | "half" | "decoded" | "kept" | "view"): string {
     return `${this.base}/cloud/${name}`;
   }
   /** Filter of what belongs on every device: `codebook` and `half`. */

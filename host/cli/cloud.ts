@@ -31,7 +31,9 @@ interface TrainOptions extends BrokerOptions {
   loss?: number;
   rate?: number;
   calibration: number;
+  patch?: [number, number];
   half?: string;
+  fsync: boolean;
   seconds?: number;
   id: string;
   json?: boolean;
@@ -42,6 +44,13 @@ interface WorkerOptions extends BrokerOptions {
   id: string;
   seconds?: number;
   json?: boolean;
+}
+
+function patchOf(text: string): [number, number] {
+  const patch = text.split("x").map(Number);
+  if (patch.length !== 2 || patch.some((n) => !Number.isInteger(n) || n < 1 || n > 255))
+    throw new InvalidArgumentError("Write it as height x width in pixels, 1 to 255 each: 2x2.");
+  return patch as [number, number];
 }
 
 function shapeOf(text: string): [number, number, number] {
@@ -92,14 +101,16 @@ function defineTrain(cloud: Command, finish: (code: number) => void): void {
     .option("--loss <points>", "or: coding may cost so many points of accuracy (0.5)", positive(100))
     .option("--rate <x>", "step size of Adam", positive(1))
     .option("--calibration <n>", "samples that a codebook is made of", whole(16, 100_000), 512)
+    .option("--patch <HxW>", "patches that devices may leave out where nothing changed", patchOf)
     .option("--half <file>", "learned state that devices begin with")
+    .option("--no-fsync", "do not force the journal to the disk: a power cut may take the last samples")
     .option("--seconds <n>", "end after this time", positive(1e9))
     .option("--id <name>", "how the broker knows this trainer when it comes back", "trainer")
     .option("--json", "print metrics as JSON lines")
     .addHelpText(
       "after",
       `
-What has been acknowledged to the broker is in the journal: a trainer may be killed at any moment.
+What has been acknowledged is in the journal on the disk: a trainer may be killed, and its machine lose power, at any moment.
 Exit codes: 0 ended as wanted, 1 failed, 2 the command line was not understood.
 
 Examples:
@@ -118,7 +129,7 @@ function defineWorker(cloud: Command, finish: (code: number) => void): void {
     .description("decode for a trainer; run as many as you like (needs a broker with MQTT 5)")
     .option(
       "--id <name>",
-      "how the broker knows this worker when it comes back",
+      "how the broker knows this worker; one with the same name takes its place",
       `${hostname()}-${process.pid}`,
     )
     .option("--seconds <n>", "end after this time", positive(1e9))
@@ -157,6 +168,7 @@ async function train(options: TrainOptions): Promise<number> {
   const { cloudHalf, cloudTools } = await import("./cloud/tools.ts");
   const lifetime = new Lifetime();
   lifetime.start();
+  let code: number = Exit.ok;
   try {
     const service = await CloudService.create({
       mqtt: mqttOptions(options.broker, options),
@@ -170,10 +182,18 @@ async function train(options: TrainOptions): Promise<number> {
         layers: cloudHalf(options.classes),
         mode,
         folder: options.folder,
+        fsync: options.fsync,
         calibration: options.calibration,
+        ...(options.patch && { patch: options.patch }),
         target: most === undefined ? { loss: loss ?? 0.5 } : { bytes: most },
         ...(rate !== undefined && { rate }),
         tell: (level, message) => print(json, level, message),
+        failed: (error) => {
+          const way = "make room or mend the disk, and start again: what it did not keep is sent again";
+          print(json, "error", `nothing can be kept in ${options.folder} (${error.message}); ${way}`);
+          code = Exit.failed;
+          lifetime.leave("disk");
+        },
       },
     });
     service.mqtt.on("down", (broker) => print(json, "warning", `the broker at ${broker} is gone`));
@@ -192,7 +212,7 @@ async function train(options: TrainOptions): Promise<number> {
   } finally {
     await lifetime.end((error) => print(json, "error", messageOf(error)));
   }
-  return Exit.ok;
+  return code;
 }
 
 function readHalf(path: string | undefined): Uint8Array | undefined {

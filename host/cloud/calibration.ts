@@ -42,7 +42,8 @@ export class Calibration {
 
   see(sample: Sample): void {
     if (sample.codebook === 0) this.#collect(sample);
-    else if (sample.codebook === this.#version && !this.#drifted) this.#watch(sample.bytes);
+    else if (sample.codebook === this.#version && !this.#drifted && !sample.partial)
+      this.#watch(sample.bytes);
   }
 
   /** Whether a codebook is being made. */

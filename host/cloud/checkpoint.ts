@@ -1,8 +1,9 @@
 // What a trainer has learned, as one file that is old or new and never in between.
 
-import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { decodeMap, encodeMap, Fields, integer } from "../protocol/cbor.ts";
+import { replaceFile, writeAll } from "./durable.ts";
 
 export interface Checkpoint {
   /** State of the network. */
@@ -19,17 +20,13 @@ const NAME = "checkpoint.cbor";
 
 export function writeCheckpoint(folder: string, { network, learned, meter, records }: Checkpoint): void {
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, NAME);
-  writeFileSync(
-    `${path}.new`,
-    encodeMap([
-      [0, network],
-      [1, integer(learned)],
-      [2, meter],
-      [3, integer(records)],
-    ]),
-  );
-  renameSync(`${path}.new`, path);
+  const bytes = encodeMap([
+    [0, network],
+    [1, integer(learned)],
+    [2, meter],
+    [3, integer(records)],
+  ]);
+  replaceFile(join(folder, NAME), (file) => writeAll(file, bytes));
 }
 
 /** Undefined where there is none yet; makes the folder. @throws MessageError when the file is damaged */

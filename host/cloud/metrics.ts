@@ -27,6 +27,8 @@ export interface CloudMetrics {
   lost: number;
   late: number;
   duplicates: number;
+  /** Samples of which only changed patches were sent. */
+  partial: number;
   /** Frames that could not be decoded. */
   refused: number;
   nacks: number;
@@ -53,6 +55,7 @@ interface Counts {
   bytesRaw: number;
   bytesSent: number;
   bytesDown: number;
+  partial: number;
   refused: number;
   nacks: number;
   decodedByWorkers: number;
@@ -70,6 +73,7 @@ export class Meter {
     bytesRaw: 0,
     bytesSent: 0,
     bytesDown: 0,
+    partial: 0,
     refused: 0,
     nacks: 0,
     decodedByWorkers: 0,
@@ -90,9 +94,10 @@ export class Meter {
     this.#counts[name] += n;
   }
 
-  sample({ device, features, bytes, codebook, label, heldOut }: Sample): void {
+  sample({ device, features, bytes, codebook, label, heldOut, partial }: Sample): void {
     const counts = this.#counts;
     counts.samples++;
+    if (partial) counts.partial++;
     if (label >= 0 && !heldOut) counts.training++;
     counts.bytesRaw += features.length;
     counts.bytesSent += bytes;

@@ -9,11 +9,8 @@ import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { chooseCodebook, type Target, UNIT } from "./codebook/choose.ts";
 import type { CodebookTools, Shape } from "./codebook/train.ts";
 import { encodeGradientOf } from "./gradient.ts";
-import { type Decoded, decodePublication } from "./ingest/decode.ts";
-import { decodeDecoded } from "./ingest/decoded-message.ts";
-import { DeviceStream, type Sample } from "./ingest/device-stream.ts";
-import { Journal } from "./ingest/journal.ts";
-import { decodeRecord, encodeRecord } from "./ingest/record.ts";
+import type { Sample } from "./ingest/device-stream.ts";
+import { Intake } from "./ingest/intake.ts";
 import { SampleStore } from "./ingest/sample-store.ts";
 import { CodebookShelf } from "./ingest/shelf.ts";
 import type { LayerSpec } from "./layers.ts";
@@ -34,6 +31,8 @@ export interface TrainerOptions {
   readonly target?: Target;
   /** Folder of journal and checkpoint; without it nothing outlives this process. */
   readonly folder?: string;
+  /** Forces the journal to the disk before a sample is acknowledged: true. Without, a power cut may take the last seconds. */
+  readonly fsync?: boolean;
   /** Samples that are kept to learn from: 20,000. */
   readonly capacity?: number;
   /** Times that a sample is learned from, about: 20. */
@@ -42,11 +41,17 @@ export interface TrainerOptions {
   readonly rate?: number;
   /** Self-contained samples to make a codebook of: 512. */
   readonly calibration?: number;
+  /** Pixels of a patch that devices may leave out where it did not change; none: devices send whole samples. */
+  readonly patch?: readonly [height: number, width: number];
   readonly seed?: number;
   /** Sends a frame to a device. */
   toDevice?(device: string, frame: Uint8Array): void;
   /** Publishes a codebook for all devices. */
   publishCodebook?(bytes: Uint8Array): void;
+  /** Hears which publications are kept, by their receipts (host/protocol/receipts.ts): whoever holds them may forget them. */
+  kept?(receipts: readonly string[]): void;
+  /** Nothing can be kept any more, because of the disk. */
+  failed?(error: Error): void;
   /** Hears what is worth a line of a log. */
   tell?(level: "info" | "warning", message: string): void;
 }
@@ -80,8 +85,7 @@ export class CloudTrainer {
   readonly #network: Network;
   readonly #store: SampleStore;
   readonly #shelf: CodebookShelf;
-  readonly #journal: Journal | undefined;
-  readonly #streams = new Map<string, DeviceStream>();
+  readonly #intake: Intake;
   readonly #meter = new Meter();
   readonly #nacked = new Map<string, number>();
   /** Of each device its newest sample, unless it was looked at; those that have waited longest first. */
@@ -89,7 +93,6 @@ export class CloudTrainer {
   readonly #calibration: Calibration;
   /** Samples that were learned from, counted each time. */
   #learned = 0;
-  #replaying = false;
   #accuracy: { time: number; of: number; value?: number | undefined } = { time: 0, of: -1 };
 
   private constructor(options: TrainerOptions, network: Network) {
@@ -103,9 +106,26 @@ export class CloudTrainer {
       make: (samples) => this.#makeCodebook(samples),
       drifted: (text) => {
         this.#tell("info", `${text}: asking for features to make a new codebook of`);
-        for (const device of this.#streams.keys()) this.#nack(device, NackReason.codebook, 0);
+        for (const { device } of this.#intake.streams) this.#nack(device, NackReason.codebook, 0);
       },
       failed: (text) => this.#tell("warning", `no codebook: ${text}`),
+    });
+    this.#intake = new Intake({
+      codec: options.tools.codec,
+      shelf: this.#shelf,
+      shape: options.shape,
+      journal: folder && join(folder, "samples.journal"),
+      fsync: options.fsync ?? true,
+      arrived: (sample, counted) => {
+        if (!counted) this.#meter.sample(sample);
+      },
+      sample: (sample, replayed) => this.#add(sample, replayed),
+      codebook: (bytes) => this.takeCodebook(bytes),
+      nack: (device, reason, detail, header) => this.#nack(device, reason, detail, header),
+      count: (name) => this.#meter.add(name),
+      warn: (message) => this.#tell("warning", message),
+      kept: (receipts) => options.kept?.(receipts),
+      failed: (error) => options.failed?.(error),
     });
     if (folder === undefined) return;
     const checkpoint = readCheckpoint(folder);
@@ -114,13 +134,9 @@ export class CloudTrainer {
       this.#learned = checkpoint.learned;
       this.#meter.restore(checkpoint.meter);
     }
-    // what the checkpoint has counted is not counted again
-    let counted = checkpoint?.records ?? 0;
-    this.#replaying = true;
-    this.#journal = new Journal(join(folder, "samples.journal"), (record) =>
-      this.#replay(record, counted-- > 0),
-    );
-    this.#replaying = false;
+    this.#intake.open(checkpoint?.records ?? 0);
+    // a power cut may have taken records that the old one counts
+    this.checkpoint();
   }
 
   /** Goes on where an earlier one in the same folder stopped. @throws NetworkStateError when that had another cloud half */
@@ -140,24 +156,14 @@ export class CloudTrainer {
     return this.#network;
   }
 
-  /**
-   * Takes a publication of a device. When this returns, it is kept: whoever sent it may forget it. What is wrong with it is answered and
-   * counted, and no error.
-   */
+  /** Takes a publication of a device (Intake.take): written when this returns, kept when `kept` says so. */
   take(device: string, payload: Uint8Array): void {
-    const stream = this.#streamOf(device);
-    const { codec } = this.#options.tools;
-    this.#handle(stream, payload, decodePublication(codec, this.#shelf, payload, stream.reference));
+    this.#intake.take(device, payload);
   }
 
   /** Takes what a worker has decoded (decoded-message.ts). */
   takeDecoded(message: Uint8Array): void {
-    const { device, payload, decoded } = decodeDecoded(this.#options.tools.codec, message);
-    if (decoded === undefined) this.take(device, payload);
-    else {
-      this.#meter.add("decodedByWorkers");
-      this.#handle(this.#streamOf(device), payload, decoded);
-    }
+    this.#intake.takeDecoded(message);
   }
 
   /** Takes a codebook that was published before, by this trainer or another. @throws SgqError when it is none */
@@ -195,12 +201,13 @@ export class CloudTrainer {
 
   /** Nothing more is waited for: late samples are given up. */
   flush(): void {
-    for (const stream of this.#streams.values()) for (const sample of stream.flush()) this.#add(sample);
+    this.#intake.flush();
   }
 
-  /** Resolves when a codebook that is being made is done. */
+  /** Resolves when a codebook that is being made is done, and everything that was taken is acknowledged. */
   async settled(): Promise<void> {
     await this.#calibration.settled();
+    await this.#intake.settled();
   }
 
   /** Share of held-out samples (of the newest so many) that the cloud half tells right; undefined without any. */
@@ -235,7 +242,7 @@ export class CloudTrainer {
       accuracy: this.#lately(),
       heldOut: this.#store.evaluation,
       codebook: this.codebook && { version: this.codebook.book.version, bytes: this.codebook.bytes.length },
-      streams: [...this.#streams.values()],
+      streams: this.#intake.streams,
     });
   }
 
@@ -254,76 +261,30 @@ export class CloudTrainer {
   checkpoint(): void {
     const { folder, capacity = 20_000 } = this.#options;
     if (folder === undefined) return;
-    const journal = this.#journal;
-    if (journal && journal.records > 3 * capacity) this.#compact(journal, 2 * capacity);
+    // what the checkpoint counts is on the disk before it
+    this.#intake.syncNow();
+    this.#writeCheckpoint(folder);
+    if (this.#intake.records <= 3 * capacity) return;
+    this.#intake.compact(2 * capacity);
+    this.#writeCheckpoint(folder);
+  }
+
+  #writeCheckpoint(folder: string): void {
     writeCheckpoint(folder, {
       network: this.#network.state(),
       learned: this.#learned,
       meter: this.#meter.state(),
-      records: journal?.records ?? 0,
+      records: this.#intake.records,
     });
   }
 
   close(): void {
-    this.#journal?.close();
+    this.#intake.close();
   }
 
-  #streamOf(device: string): DeviceStream {
-    const known = this.#streams.get(device);
-    if (known) return known;
-    const stream = new DeviceStream(device, this.#options.shape);
-    this.#streams.set(device, stream);
-    return stream;
-  }
-
-  #handle(stream: DeviceStream, payload: Uint8Array, decoded: Decoded): void {
-    const { device } = stream;
-    if (decoded.kind === "refused") {
-      this.#meter.add("refused");
-      if (decoded.reason !== NackReason.crc && decoded.reason !== NackReason.malformed)
-        this.#nack(device, decoded.reason, decoded.detail, decoded.header);
-      return;
-    }
-    if (decoded.kind === "nack") {
-      this.#meter.add("nacks");
-      if (decoded.nack.reason === NackReason.refused)
-        this.#tell(
-          "warning",
-          `${device} cannot use codebook ${decoded.nack.codebook} (error ${decoded.nack.detail})`,
-        );
-      return;
-    }
-    if (decoded.kind === "ack") {
-      stream.codebook = decoded.header.codebook;
-      return;
-    }
-    this.#journal?.append(encodeRecord({ device, payload }));
-    const samples = stream.take(decoded);
-    if (typeof samples === "number") {
-      this.#meter.add("refused");
-      this.#nack(device, samples, 0, decoded.header);
-      return;
-    }
-    for (const sample of samples) this.#add(sample);
-  }
-
-  #replay(record: Uint8Array, counted: boolean): void {
-    const { device, payload } = decodeRecord(record);
-    if (device === "") {
-      this.takeCodebook(payload);
-      return;
-    }
-    const stream = this.#streamOf(device);
-    const decoded = decodePublication(this.#options.tools.codec, this.#shelf, payload, stream.reference);
-    if (decoded.kind !== "samples") return;
-    const samples = stream.take(decoded);
-    if (typeof samples !== "number") for (const sample of samples) this.#add(sample, counted);
-  }
-
-  #add(sample: Sample, counted = false): void {
+  #add(sample: Sample, replayed: boolean): void {
     this.#store.add(sample);
-    if (!counted) this.#meter.sample(sample);
-    if (this.#replaying) return;
+    if (replayed) return;
     this.#unseen.set(sample.device, sample);
     this.#calibration.see(sample);
     if (this.#options.mode === "joint" && sample.label >= 0 && !sample.heldOut) this.#answer(sample);
@@ -352,7 +313,7 @@ export class CloudTrainer {
   }
 
   async #makeCodebook(samples: readonly Sample[]): Promise<number> {
-    const { tools, kernels, layers, shape, mode, target = { loss: 0.5 } } = this.#options;
+    const { tools, kernels, layers, shape, mode, target = { loss: 0.5 }, patch } = this.#options;
     const version = ((this.codebook?.book.version ?? 0) % 65_535) + 1;
     const examples = {
       features: samples.map((sample) => sample.features),
@@ -360,9 +321,9 @@ export class CloudTrainer {
     };
     const tableBytes = TABLE_BYTES[mode];
     const options = { model: MODEL, version, shape, target, kernels, layers, tableBytes, cuts: SELF_CUTS };
-    const { chosen } = await chooseCodebook(tools, examples, options);
+    const { chosen } = await chooseCodebook(tools, examples, { ...options, ...(patch && { patch }) });
     const { bytes } = chosen.book;
-    this.#journal?.append(encodeRecord({ device: "", payload: bytes }));
+    this.#intake.keepCodebook(bytes);
     this.takeCodebook(bytes);
     this.#tell(
       "info",
@@ -389,12 +350,5 @@ export class CloudTrainer {
 
   #tell(level: "info" | "warning", message: string): void {
     this.#options.tell?.(level, message);
-  }
-
-  /** Keeps the newest records and all codebooks. */
-  #compact(journal: Journal, most: number): void {
-    const records = journal.read();
-    const old = records.length - most;
-    journal.rewrite(records.filter((record, i) => i >= old || decodeRecord(record).device === ""));
   }
 }

@@ -1,11 +1,13 @@
-// A split model through Mosquitto: devices on posix and one in QEMU, a bridge, workers and a trainer, each of which is killed. Whatever
-// was published is in the trainer in the end, and it learns on.
+// A split model through Mosquitto: devices on posix and one in QEMU, a bridge, workers and a trainer, each of which is killed, and the broker
+// too. Whatever devices sent is in the trainer's journal in the end, once, and it learns on.
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeAll, expect, it } from "vitest";
 import { Bridge } from "../../host/bridge/bridge.ts";
 import { type BuiltModule, buildCloudKernels, buildModules, buildSgq } from "../../host/build/modules.ts";
+import { Journal } from "../../host/cloud/ingest/journal.ts";
+import { decodeRecord } from "../../host/cloud/ingest/record.ts";
 import type { CloudMetrics } from "../../host/cloud/metrics.ts";
 import { loadDataset } from "../../host/data/dataset.ts";
 import { encodeSamples } from "../../host/data/sample-file.ts";
@@ -14,7 +16,8 @@ import {
   type VirtualBoard,
   type VirtualDevice,
 } from "../../host/devices/virtual-device.ts";
-import { LABELLED } from "../../host/protocol/labelled.ts";
+import { decodeAgain, LABELLED } from "../../host/protocol/labelled.ts";
+import { receiptOf } from "../../host/protocol/receipts.ts";
 import { TestClient } from "../bridge/support/client.ts";
 import { type Mosquitto, startMosquitto } from "../bridge/support/mosquitto.ts";
 import { until } from "../bridge/support/wait.ts";
@@ -22,6 +25,8 @@ import { endAll, octomote, type Running } from "../cli/support/octomote.ts";
 import { requires } from "../support/requirements.ts";
 
 const BOARDS: Record<string, VirtualBoard> = { attic: "posix", barn: "posix", cellar: "mps2-an386" };
+/** The limit of a test that starts a dozen processes, one after the other: it only ends what would never be. */
+const LIMIT_MS = 600_000;
 /** Milliseconds between two samples of a device. */
 const EVERY = 60;
 
@@ -81,16 +86,29 @@ async function device(id: string, folder: string, seed: number): Promise<Virtual
   return it;
 }
 
-/** A bridge, and how many labelled features it has handed on. */
-async function bridgeAt(url: string): Promise<{ bridge: Bridge; published: () => number }> {
+/** A bridge, and the receipts of the labelled features that came through it. */
+async function bridgeAt(
+  url: string,
+): Promise<{ bridge: Bridge; receipts: string[]; published: () => number }> {
   const bridge = new Bridge({ mqtt: { url, reconnectPeriod: 50 }, facts: { version: "9.9.9" } });
   await bridge.start();
   cleanups.push(() => bridge.stop());
-  let count = 0;
-  bridge.bus.on("deviceFeatures", ({ bytes }) => {
-    if (bytes[0] === LABELLED) count++;
+  const receipts: string[] = [];
+  bridge.bus.on("deviceFeatures", ({ device: { id }, bytes }) => {
+    if (bytes[0] === LABELLED) receipts.push(receiptOf(id, bytes));
   });
-  return { bridge, published: () => count };
+  return { bridge, receipts, published: () => receipts.length };
+}
+
+/** Receipts of what lies in the journal of a trainer that has ended. */
+function inJournal(folder: string): string[] {
+  const receipts: string[] = [];
+  const journal = new Journal(join(folder, "trainer", "samples.journal"), (record) => {
+    const { device, payload } = decodeRecord(record);
+    if (device !== "") receipts.push(receiptOf(device, decodeAgain(payload).payload));
+  });
+  journal.close();
+  return receipts;
 }
 
 async function start(
@@ -123,99 +141,139 @@ const trainAt = (url: string, folder: string, ...more: string[]): Running =>
 requires("gcc", "mosquitto", "qemu-system-arm", "arm-none-eabi-gcc").describe(
   "a split model with workers",
   () => {
-    it("loses nothing that was published while a worker and the trainer are killed, and learns on", async () => {
-      const folder = await temporary();
-      const mosquitto = await broker(folder);
+    it(
+      "loses nothing that was sent while a worker, the broker and the trainer are killed, and learns on",
+      async () => {
+        const [folder, kept] = [await temporary(), await temporary()];
+        let mosquitto = await broker(kept);
+        cleanups.push(() => mosquitto.stop());
+        const { url } = mosquitto;
+        const { bridge, receipts, published } = await bridgeAt(url);
+        const trainer = () => trainAt(url, folder, "--from", "workers", "--calibration", "64");
+        const worker = (id: string) => begin("worker", "--broker", url, "--id", id);
+        let learner = trainer();
+        const first = worker("first");
+        let second = worker("second");
+        await learner.sees(/frozen training/);
+        for (const one of [first, second]) await one.sees(/decodes at/);
+        const ids = Object.keys(BOARDS);
+        const devices = await Promise.all(ids.map((id, i) => device(id, folder, 10 + i)));
+        await start(bridge, devices, { every: EVERY });
+        const more = async (count: number) => {
+          const before = published();
+          await until(() => published() > before + count);
+        };
+        const coded = await progress(
+          () => learner,
+          ({ devices: all, bytesPerSample }) =>
+            bytesPerSample !== undefined && ids.every((id) => all[id]?.codebook === 1),
+        );
+        expect(coded.bytesPerSample?.mean).toBeLessThan(250);
+
+        // a worker that never comes back, with what it was given; the other takes over
+        await kill(first);
+        await more(40);
+
+        // the broker: what it had not written is gone, sessions and shared subscriptions too
+        await mosquitto.stop("SIGKILL");
+        await more(40);
+        mosquitto = await broker(kept, mosquitto);
+        const back = published();
+        await progress(
+          () => learner,
+          ({ samples }) => samples > back,
+        );
+
+        // in order: it keeps sessions, but not that they share a subscription
+        await mosquitto.stop("SIGTERM");
+        await more(20);
+        await kill(second);
+        mosquitto = await broker(kept, mosquitto);
+        await more(20);
+        second = worker("second");
+
+        const before = metricsOf(learner) as CloudMetrics;
+        await kill(learner);
+        await more(40);
+        learner = trainer();
+        const after = await progress(
+          () => learner,
+          ({ samples }) => samples > before.samples + 40,
+        );
+        expect(after.codebook?.version).toBe(1);
+        expect(after.steps).toBeGreaterThan(0);
+
+        // all at once
+        await Promise.all([kill(learner), kill(second), mosquitto.stop("SIGKILL")]);
+        await more(20);
+        mosquitto = await broker(kept, mosquitto);
+        second = worker("second");
+        learner = trainer();
+
+        await quiet(devices);
+        const done = await progress(
+          () => learner,
+          ({ samples, steps, lost }) => samples >= published() && lost === 0 && steps > before.steps,
+        );
+        expect(done).toMatchObject({ samples: published(), lost: 0 });
+        expect(done.decodedByWorkers).toBeGreaterThan(published() / 2);
+        await kill(learner);
+        expect(inJournal(folder).sort()).toEqual(receipts.sort());
+      },
+      LIMIT_MS,
+    );
+  },
+);
+
+requires("gcc", "mosquitto").describe("a split model", () => {
+  it.each([
+    ["ended", "SIGTERM"],
+    ["killed", "SIGKILL"],
+  ] as const)(
+    "loses nothing that was sent while the broker and the trainer are %s and come back, and learns on",
+    async (_, signal) => {
+      const [folder, kept] = [await temporary(), await temporary()];
+      let mosquitto = await broker(kept);
       cleanups.push(() => mosquitto.stop());
       const { url } = mosquitto;
-      const { bridge, published } = await bridgeAt(url);
-      const trainer = () => trainAt(url, folder, "--from", "workers", "--calibration", "64");
-      const worker = (id: string) => begin("worker", "--broker", url, "--id", id);
-      let learner = trainer();
-      let first = worker("first");
-      const second = worker("second");
+      const { bridge, receipts, published } = await bridgeAt(url);
+      let learner = trainAt(url, folder, "--calibration", "64");
       await learner.sees(/frozen training/);
-      for (const one of [first, second]) await one.sees(/decodes at/);
-      const ids = Object.keys(BOARDS);
-      const devices = await Promise.all(ids.map((id, i) => device(id, folder, 10 + i)));
+      const devices = await Promise.all(["attic", "barn"].map((id, i) => device(id, folder, 10 + i)));
       await start(bridge, devices, { every: EVERY });
-      const coded = await progress(
+      await progress(
         () => learner,
-        ({ devices: all, bytesPerSample }) =>
-          bytesPerSample !== undefined && ids.every((id) => all[id]?.codebook === 1),
+        ({ codebook }) => codebook !== undefined,
       );
-      expect(coded.bytesPerSample?.mean).toBeLessThan(250);
 
-      await kill(first);
-      const without = published();
-      await until(() => published() > without + 20);
-      first = worker("first");
-      await first.sees(/decodes at/);
+      await mosquitto.stop(signal);
+      const gone = published();
+      await until(() => published() > gone + 20);
+      mosquitto = await broker(kept, mosquitto);
+      await progress(
+        () => learner,
+        ({ samples }) => samples > gone,
+      );
 
+      // both at once: the broker keeps for the trainer what it had not acknowledged, or the bridge has it
       const before = metricsOf(learner) as CloudMetrics;
       await kill(learner);
       const missed = published();
-      await until(() => published() > missed + 40);
-      learner = trainer();
-      const after = await progress(
-        () => learner,
-        ({ samples }) => samples > before.samples + 40,
-      );
-      expect(after.codebook?.version).toBe(1);
-      expect(after.steps).toBeGreaterThan(0);
+      await until(() => published() > missed + 10);
+      await mosquitto.stop(signal);
+      mosquitto = await broker(kept, mosquitto);
+      learner = trainAt(url, folder, "--calibration", "64");
 
       await quiet(devices);
       const done = await progress(
         () => learner,
         ({ samples, steps, lost }) => samples >= published() && lost === 0 && steps > before.steps,
       );
-      expect(done).toMatchObject({ samples: published(), lost: 0 });
-      expect(done.decodedByWorkers).toBeGreaterThan(published() / 2);
-    });
-  },
-);
-
-requires("gcc", "mosquitto").describe("a split model", () => {
-  it("loses nothing that was published while the broker and the trainer are ended and come back, and learns on", async () => {
-    const [folder, kept] = [await temporary(), await temporary()];
-    let mosquitto = await broker(kept);
-    cleanups.push(() => mosquitto.stop());
-    const { url } = mosquitto;
-    const { bridge, published } = await bridgeAt(url);
-    let learner = trainAt(url, folder, "--calibration", "64");
-    await learner.sees(/frozen training/);
-    const devices = await Promise.all(["attic", "barn"].map((id, i) => device(id, folder, 10 + i)));
-    await start(bridge, devices, { every: EVERY });
-    await progress(
-      () => learner,
-      ({ codebook }) => codebook !== undefined,
-    );
-
-    await mosquitto.stop("SIGTERM");
-    const gone = published();
-    await until(() => published() > gone + 20);
-    mosquitto = await broker(kept, mosquitto);
-    await progress(
-      () => learner,
-      ({ samples }) => samples > gone,
-    );
-
-    // both at once: the broker keeps for the trainer what it had not acknowledged
-    const before = metricsOf(learner) as CloudMetrics;
-    await kill(learner);
-    const missed = published();
-    await until(() => published() > missed + 10);
-    await mosquitto.stop("SIGTERM");
-    mosquitto = await broker(kept, mosquitto);
-    learner = trainAt(url, folder, "--calibration", "64");
-
-    await quiet(devices);
-    const done = await progress(
-      () => learner,
-      ({ samples, steps, lost }) => samples >= published() && lost === 0 && steps > before.steps,
-    );
-    expect(done).toMatchObject({ samples: published(), lost: 0, codebook: { version: 1 } });
-  });
+      expect(done).toMatchObject({ samples: published(), lost: 0, codebook: { version: 1 } });
+      await kill(learner);
+      expect(inJournal(folder).sort()).toEqual(receipts.sort());
+    },
+  );
 
   it("that learns on both sides answers every training sample with a gradient", async () => {
     const folder = await temporary();

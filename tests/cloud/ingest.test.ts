@@ -4,7 +4,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 import { sketchCodebook } from "../../host/cloud/codebook/train.ts";
 import { decodePublication } from "../../host/cloud/ingest/decode.ts";
 import { decodeDecoded, encodeDecoded } from "../../host/cloud/ingest/decoded-message.ts";
-import { DeviceStream, type Sample } from "../../host/cloud/ingest/device-stream.ts";
+import { DeviceStream, type Sample, type Taken } from "../../host/cloud/ingest/device-stream.ts";
 import { decodeRecord, encodeRecord } from "../../host/cloud/ingest/record.ts";
 import { CodebookShelf } from "../../host/cloud/ingest/shelf.ts";
 import { encodeLabelled } from "../../host/protocol/labelled.ts";
@@ -107,8 +107,11 @@ describe("a record of the journal", () => {
 });
 
 describe("a device's stream", () => {
-  const take = (stream: DeviceStream, frame: Uint8Array): Sample[] | NackReason =>
-    stream.take(decoded(encodeLabelled([{ label: 2, heldOut: false }], frame)));
+  const take = (stream: DeviceStream, frame: Uint8Array): readonly Sample[] | NackReason => {
+    const payload = encodeLabelled([{ label: 2, heldOut: false }], frame);
+    const taken = stream.take(decoded(payload), payload);
+    return typeof taken === "number" ? taken : taken.ready;
+  };
 
   it("puts slices together, in any order, each once", () => {
     const stream = new DeviceStream("a", SHAPE);
@@ -131,7 +134,7 @@ describe("a device's stream", () => {
   it("shares the bytes of a frame among its samples", () => {
     const stream = new DeviceStream("a", SHAPE);
     const payload = publication(20, 4);
-    const samples = stream.take(decoded(payload)) as Sample[];
+    const { ready: samples } = stream.take(decoded(payload), payload) as Taken;
     expect(samples.map(({ sequence }) => sequence)).toEqual([20, 21, 22, 23]);
     expect(samples.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(decoded(payload).bytes);
   });

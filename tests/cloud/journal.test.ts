@@ -17,13 +17,13 @@ function open(path: string): { journal: Journal; found: string[] } {
 describe("journal", () => {
   it("gives back what was appended, and goes on behind it", () => {
     const path = join(temporaryTree(), "j");
-    for (const record of ["one", "", "three"]) {
+    for (const record of ["one", "2", "three"]) {
       const { journal } = open(path);
       journal.append(bytes(record));
       journal.close();
     }
     const { journal, found } = open(path);
-    expect(found).toEqual(["one", "", "three"]);
+    expect(found).toEqual(["one", "2", "three"]);
     expect(journal.records).toBe(3);
     journal.close();
   });
@@ -47,6 +47,42 @@ describe("journal", () => {
       expect(last.found.at(-1)).toBe("next");
       last.journal.close();
     }
+  });
+
+  it.each([
+    ["zeros", new Uint8Array(4096)],
+    ["other bytes", Uint8Array.from({ length: 700 }, (_, i) => i * 89)],
+    ["half a record and zeros", Uint8Array.of(13, 0, 0, 0, 1, 2, 3, 4, 115, ...new Uint8Array(500))],
+  ])("after a power cut, with %s behind what was synced: that is kept, and new records follow", (_, tail) => {
+    const path = join(temporaryTree(), "j");
+    const { journal } = open(path);
+    journal.append(bytes("first"));
+    journal.append(bytes("second record"));
+    journal.syncNow();
+    journal.close();
+    writeFileSync(path, Buffer.concat([readFileSync(path), tail]));
+    const again = open(path);
+    expect(again.found).toEqual(["first", "second record"]);
+    again.journal.append(bytes("next"));
+    again.journal.close();
+    expect(open(path).found).toEqual(["first", "second record", "next"]);
+  });
+
+  it("takes no empty record: a file that the disk has filled with zeros would be full of them", () => {
+    const { journal } = open(join(temporaryTree(), "j"));
+    expect(() => journal.append(new Uint8Array(0))).toThrow(/a record of 0 bytes/);
+    journal.close();
+  });
+
+  it("after an error of the disk it takes nothing more: what is on it is not known", async () => {
+    const { journal } = open(join(temporaryTree(), "j"));
+    journal.append(bytes("one"));
+    await journal.sync();
+    journal.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    await expect(journal.sync()).rejects.toThrow(/EBADF/);
+    expect(() => journal.append(bytes("two"))).toThrow(/EBADF/);
+    await expect(journal.sync()).rejects.toThrow(/EBADF/);
   });
 
   it("a byte that changed ends it before the damaged record", () => {

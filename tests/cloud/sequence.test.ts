@@ -114,3 +114,30 @@ describe("short numbers", () => {
     expect(new SequenceOrder<number>().complete(200)).toBe(200);
   });
 });
+
+describe("what says that it is old", () => {
+  it("is completed to where it was, however late it comes, and fills the gap that it left", () => {
+    fc.assert(
+      fc.property(fc.integer({ min: 0, max: 900 }), fc.integer({ min: 1, max: 2000 }), (at, since) => {
+        const order = new SequenceOrder<number>();
+        for (let n = 0; n <= at + since; n++) if (n !== at) order.push(n, n, 1, n);
+        order.flush();
+        expect(order.complete(at & 255, since)).toBe(at);
+        const lost = at > 0 ? 1 : 0;
+        expect(order.counts.lost).toBe(lost);
+        expect(order.push(at, at, 1, at, true)).toEqual([at]);
+        expect(order.counts).toMatchObject({ lost: 0, restarts: 0 });
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it("is no sign that whoever counts has started anew", () => {
+    const order = new SequenceOrder<number>();
+    for (let n = 100; n < 200; n++) order.push(n, n, 1, n);
+    expect(order.push(20, 20, 1, 20, true)).toEqual([20]);
+    expect(order.push(150, 1, 1, 7, true)).toEqual([1]);
+    expect(order.push(200, 200)).toEqual([200]);
+    expect(order.counts).toMatchObject({ restarts: 0, late: 2, lost: 0 });
+  });
+});

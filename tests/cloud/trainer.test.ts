@@ -1,80 +1,20 @@
 // A trainer and what devices, workers and brokers do to it: it keeps everything that it took, learns, answers and goes on.
 import { existsSync, readdirSync } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { beforeAll, describe, expect, it } from "vitest";
-import { buildCloudKernels } from "../../host/build/modules.ts";
+import { describe, expect, it } from "vitest";
 import { decodePublication } from "../../host/cloud/ingest/decode.ts";
 import { encodeDecoded } from "../../host/cloud/ingest/decoded-message.ts";
+import { Journal } from "../../host/cloud/ingest/journal.ts";
+import { decodeRecord } from "../../host/cloud/ingest/record.ts";
 import { CodebookShelf } from "../../host/cloud/ingest/shelf.ts";
 import { NetworkStateError } from "../../host/cloud/network.ts";
-import { CloudTrainer, type TrainerOptions } from "../../host/cloud/trainer.ts";
-import type { SgqCodec } from "../../host/sgq/codec.ts";
-import { fitContexts } from "../../host/sgq/fit.ts";
+import { encodeAgain } from "../../host/protocol/labelled.ts";
+import { receiptOf } from "../../host/protocol/receipts.ts";
 import { NackReason } from "../../host/sgq/types.ts";
-import { loadCodec } from "../sgq/support/codec.ts";
 import { temporaryTree } from "../support/tree.ts";
-import { FakeDevice, frameOf } from "./support/device.ts";
+import { frameOf } from "./support/device.ts";
 import { CLASSES, SHAPE } from "./support/features.ts";
-
-let codec: SgqCodec;
-let kernels: Uint8Array<ArrayBuffer>;
-
-beforeAll(async () => {
-  codec = await loadCodec();
-  kernels = new Uint8Array(await readFile(await buildCloudKernels()));
-});
-
-/** A trainer, and everything that it says. */
-async function stage(over: Partial<TrainerOptions> = {}) {
-  const codebooks: Uint8Array[] = [];
-  const told: string[] = [];
-  const devices = new Map<string, FakeDevice>();
-  const trainer = await CloudTrainer.create({
-    tools: { codec, fitContexts },
-    kernels,
-    shape: SHAPE,
-    layers: [
-      { kind: "dense", units: 8 },
-      { kind: "dense", units: CLASSES },
-    ],
-    mode: "frozen",
-    target: { bytes: 16 },
-    calibration: 48,
-    rate: 0.005,
-    toDevice: (device, frame) => devices.get(device)?.hear(frame),
-    publishCodebook: (bytes) => codebooks.push(bytes),
-    tell: (_, message) => told.push(message),
-    ...over,
-  });
-  const add = (id: string): FakeDevice => {
-    const device = new FakeDevice(codec);
-    devices.set(id, device);
-    return device;
-  };
-  return { trainer, codebooks, told, add };
-}
-
-type Stage = Awaited<ReturnType<typeof stage>>;
-
-function send({ trainer }: Pick<Stage, "trainer">, id: string, publications: readonly Uint8Array[]): void {
-  for (const publication of publications) trainer.take(id, publication);
-}
-
-/** Everything that can be learned now. */
-function learn(trainer: CloudTrainer): void {
-  while (trainer.learn());
-}
-
-/** A stage with a device that has a codebook. */
-async function coded(over: Partial<TrainerOptions> = {}) {
-  const it = await stage(over);
-  const device = it.add("a");
-  send(it, "a", device.several(48));
-  await it.trainer.settled();
-  it.trainer.take("a", device.load(it.codebooks[0] as Uint8Array));
-  return { ...it, device };
-}
+import { codec, coded, learn, type Stage, send, stage } from "./support/stage.ts";
 
 describe("learning", () => {
   it("from what several devices send, at once and with codebooks of their own: held-out samples are told right", async () => {
@@ -282,6 +222,55 @@ describe("joint training", () => {
     const it = await coded({ mode: "joint" });
     for (let i = 0; i < 30; i++) send(it, "a", it.device.several(16));
     expect(it.trainer.accuracy()).toBeGreaterThan(0.95);
+  });
+});
+
+describe("receipts", () => {
+  it("are given for everything that came, once it is on the disk: also for what came twice", async () => {
+    const folder = temporaryTree();
+    const it = await coded({ folder });
+    await it.trainer.settled();
+    it.kept.length = 0;
+    const sent = it.device.several(20);
+    send(it, "a", [...sent, sent[3] as Uint8Array]);
+    expect(it.kept).toEqual([]);
+    await it.trainer.settled();
+    const receipts = sent.map((payload) => receiptOf("a", payload));
+    expect(it.kept).toEqual([...receipts, receipts[3]]);
+    // each is in the journal once
+    const found: string[] = [];
+    const journal = new Journal(join(folder, "samples.journal"), (record) => {
+      const { device, payload } = decodeRecord(record);
+      if (device !== "") found.push(receiptOf(device, payload));
+    });
+    journal.close();
+    expect(found.slice(-20)).toEqual(receipts);
+    expect(new Set(found).size).toBe(found.length);
+  });
+
+  it("are given for what is sent again under the name that it had, and its number is found however late it comes", async () => {
+    const it = await coded();
+    const [first, ...rest] = it.device.several(300) as [Uint8Array, ...Uint8Array[]];
+    send(it, "a", rest);
+    it.trainer.flush();
+    expect(it.trainer.metrics()).toMatchObject({ samples: 48 + 299, lost: 1 });
+    send(it, "a", [encodeAgain(299, first), encodeAgain(5, rest[293] as Uint8Array)]);
+    await it.trainer.settled();
+    expect(it.kept.slice(-2)).toEqual([first, rest[293] as Uint8Array].map((one) => receiptOf("a", one)));
+    expect(it.trainer.metrics()).toMatchObject({ samples: 48 + 300, lost: 0, late: 1, duplicates: 1 });
+  });
+
+  it("are given for nothing any more when the disk fails, and that is told", async () => {
+    const failures: Error[] = [];
+    const it = await coded({ folder: temporaryTree(), failed: (error) => failures.push(error) });
+    await it.trainer.settled();
+    it.kept.length = 0;
+    it.trainer.close();
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(() => send(it, "a", it.device.several(1))).toThrow(/EBADF/);
+    await it.trainer.settled();
+    expect(it.kept).toEqual([]);
+    expect(failures[0]?.message).toMatch(/EBADF/);
   });
 });
 

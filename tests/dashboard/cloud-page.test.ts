@@ -61,9 +61,18 @@ requires("chromium").describe("a split model on the page", () => {
     });
     expect(Math.abs((lit ?? 0) - (dark ?? 0))).toBeGreaterThan(60);
     // what only sends features has nothing to compare
-    for (const one of bridge.devices)
-      await bridge.state(one, { loss: undefined, accuracy: undefined, featureBytes: 9000 });
+    const sends = { loss: undefined, accuracy: undefined, featureBytes: 9000, featureBytesRaw: 90_000 };
+    for (const one of bridge.devices) await bridge.state(one, sends);
     await eventually(() => page.locator("#compare").isHidden()).toBe(true);
+    // its card tells what becomes of what it sends: of late, and in all
+    const card = page.locator('.card[data-device="posix-1"]');
+    await eventually(() => card.locator(".metrics").textContent()).toContain("Smaller by10.0×");
+    const [device] = bridge.devices;
+    if (device) await bridge.state(device, { ...sends, featureBytes: 19_000, featureBytesRaw: 390_000 });
+    await eventually(() => card.locator(".metrics").textContent()).toContain("Smaller by30.0×");
+    expect(await card.locator(".metrics").textContent()).toContain("Cloud accuracy84.2 %Cloud loss0.187");
+    expect(await card.locator(".figures").textContent()).toContain("Features as int8390 kBSent19.0 kB");
+    expect(await page.locator("#tiles").textContent()).toMatch(/84\.2 %cloud half.*0\.187cloud half/);
     expect(browser.complaints).toEqual([]);
   });
 });

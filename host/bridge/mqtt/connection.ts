@@ -8,6 +8,7 @@ import { matchesFilter } from "../topics.ts";
 import { explainRefusal, isVersionRefusal, normaliseBrokerUrl, withoutCredentials } from "./broker-url.ts";
 import { readTlsFiles, refuseUselessTls } from "./tls.ts";
 import type {
+  Delivery,
   Message,
   MessageHandler,
   MqttOptions,
@@ -17,7 +18,7 @@ import type {
 } from "./types.ts";
 import { InFlightWindow } from "./window.ts";
 
-export type { Message, MqttOptions, MqttVersion } from "./types.ts";
+export type { Delivery, Message, MqttOptions, MqttVersion } from "./types.ts";
 
 /** Version of the payload formats, sent as a user property on MQTT 5. */
 const SCHEMA = "1";
@@ -27,6 +28,9 @@ const OWN_WINDOW = 32;
 const QUEUE = 1000;
 /** Bytes that may wait for a broker that does not keep up; beyond, QoS 0 is lost as it is while the broker is away. */
 const HIGH_WATER = 1 << 20;
+/** MQTT 5, PUBACK: No matching subscribers. */
+const NO_SUBSCRIBER = 0x10;
+
 interface Subscription {
   filter: string;
   handler: MessageHandler;
@@ -47,6 +51,8 @@ export class MqttConnection {
   #connected = false;
   #closed = false;
   #trouble = "";
+  /** Packet numbers of messages that no subscription matched, until their sender is told. */
+  readonly #unheard = new Set<number | undefined>();
   /** What the handlers of the message at hand have promised. */
   #promised: Promise<void>[] = [];
 
@@ -119,22 +125,22 @@ export class MqttConnection {
     };
   }
 
-  /** Sends with QoS 1; resolves when the broker has it, also after breaks, and rejects when it is given up. */
+  /** Sends with QoS 1; resolves when the broker has taken it, also after breaks, and rejects when it is given up. */
   deliver(
     topic: string,
     payload: string | Uint8Array,
     options: Omit<PublishOptions, "qos"> = {},
-  ): Promise<void> {
+  ): Promise<Delivery> {
     return new Promise((resolve, reject) => {
       const lost = () =>
         reject(new OctomoteError(`A message on ${topic} did not reach ${this.broker}`, "try again"));
       if (this.#closed) return lost();
       this.#window.push({
         send: (done) =>
-          this.#send(topic, payload, { ...options, qos: 1 }, (error) => {
+          this.#send(topic, payload, { ...options, qos: 1 }, (error, heard = true) => {
             done();
             if (error) lost();
-            else resolve();
+            else resolve({ heard });
           }),
         drop: lost,
       });
@@ -250,6 +256,10 @@ export class MqttConnection {
   /** A session's messages may come right behind the broker's greeting. */
   #listen(client: MqttClient): void {
     client.on("message", (topic, payload, packet) => this.#receive(topic, payload, packet));
+    // MQTT.js calls back as if all were well
+    client.on("packetreceive", (packet) => {
+      if (packet.cmd === "puback" && packet.reasonCode === NO_SUBSCRIBER) this.#unheard.add(packet.messageId);
+    });
     // MQTT.js acknowledges when this calls back.
     client.handleMessage = (_packet, done) => {
       const promised = this.#promised.splice(0);
@@ -292,7 +302,7 @@ export class MqttConnection {
     topic: string,
     payload: string | Uint8Array,
     options: PublishOptions,
-    done: (error?: Error) => void,
+    done: (error?: Error, heard?: boolean) => void,
   ): void {
     const client = this.#client;
     if (!client) {
@@ -323,10 +333,11 @@ export class MqttConnection {
       done();
       return;
     }
-    client.publish(topic, bytes, packet, (error) => {
+    client.publish(topic, bytes, packet, (error, sent) => {
       if (error) this.stats.dropped++;
       else this.stats.out++;
-      done(error ?? undefined);
+      const unheard = this.#unheard.delete(sent?.messageId);
+      done(error ?? undefined, !unheard);
     });
   }
 

@@ -37,6 +37,12 @@ export interface PublishOptions {
   correlationData?: Buffer;
 }
 
+/** What the broker said of a message of QoS 1. */
+export interface Delivery {
+  /** False: no subscription matched, so that the broker has forgotten it (MQTT 5; MQTT 3.1.1 does not tell). */
+  heard: boolean;
+}
+
 /** A message that arrived. */
 export interface Message {
   topic: string;

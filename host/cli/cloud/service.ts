@@ -7,6 +7,7 @@ import type { CloudMetrics } from "../../cloud/metrics.ts";
 import { CloudTrainer, type TrainerOptions } from "../../cloud/trainer.ts";
 import { MessageError } from "../../protocol/message-error.ts";
 import { encodeParts, PartKind } from "../../protocol/parts.ts";
+import { encodeReceipts } from "../../protocol/receipts.ts";
 import { SgqError } from "../../sgq/types.ts";
 
 export interface CloudServiceOptions {
@@ -14,7 +15,7 @@ export interface CloudServiceOptions {
   readonly base: string;
   /** Who decodes: this process, or workers. */
   readonly from: "devices" | "workers";
-  readonly trainer: Omit<TrainerOptions, "toDevice" | "publishCodebook">;
+  readonly trainer: Omit<TrainerOptions, "toDevice" | "publishCodebook" | "kept">;
   /** Learned state of the device half, for every device. */
   readonly half?: Uint8Array;
   /** How the broker knows this trainer when it comes back; others with the same name take its place. */
@@ -67,6 +68,7 @@ export class CloudService {
           mqtt.publish(topics.set(device), payload, { qos: 1 });
         }
       },
+      kept: (receipts) => mqtt.publish(topics.cloud("kept"), encodeReceipts(receipts), { qos: 1 }),
       publishCodebook: (bytes) => mqtt.publish(topics.cloud("codebook"), bytes, { qos: 1, retain: true }),
     });
     return new CloudService(options, mqtt, trainer);
@@ -79,7 +81,7 @@ export class CloudService {
     await mqtt.subscribe(topics.cloud("codebook"), ({ payload }) =>
       payload.length > 0 ? this.#take(() => trainer.takeCodebook(payload)) : undefined,
     );
-    // the trainer keeps a message before it returns: the broker's acknowledgement follows
+    // the trainer has written a message when it returns: the broker's acknowledgement follows, and later the receipt
     if (from === "workers")
       await mqtt.subscribe(topics.cloud("decoded"), ({ payload }) =>
         this.#take(() => trainer.takeDecoded(payload)),

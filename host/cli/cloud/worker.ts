@@ -1,19 +1,22 @@
 // An ingest worker: decodes what devices publish and hands it to the trainer. It keeps nothing: as many as one likes share the work,
-// and each message is acknowledged when the broker has what came of it.
+// and each message is acknowledged when the broker has what came of it. Nor does the broker keep anything for one that is gone: its share
+// goes to the others, and what it was about the bridge sends again.
 
+import { setTimeout as sleep } from "node:timers/promises";
 import { OctomoteError } from "../../bridge/errors.ts";
 import { MqttConnection, type MqttOptions } from "../../bridge/mqtt/connection.ts";
 import { Topics } from "../../bridge/topics.ts";
 import { decodePublication } from "../../cloud/ingest/decode.ts";
 import { encodeDecoded } from "../../cloud/ingest/decoded-message.ts";
 import { CodebookShelf } from "../../cloud/ingest/shelf.ts";
+import { decodeAgain } from "../../protocol/labelled.ts";
 import { type Sgq, SgqError } from "../../sgq/types.ts";
 
 export interface CloudWorkerOptions {
   readonly mqtt: Omit<MqttOptions, "will">;
   readonly base: string;
   readonly codec: Sgq;
-  /** How the broker knows this worker when it comes back: what it had not acknowledged waits for it. */
+  /** How the broker knows this worker: one with the same name takes its place. */
   readonly id: string;
 }
 
@@ -27,7 +30,8 @@ export interface WorkerCounts {
 
 /** Name of the group that shares the subscription. */
 const GROUP = "octomote-workers";
-const SESSION_S = 3600;
+/** What reaches no trainer is tried again after so long. */
+const AGAIN_MS = 250;
 
 export class CloudWorker {
   readonly counts: WorkerCounts = { publications: 0, samples: 0, passedOn: 0, bytesIn: 0 };
@@ -38,6 +42,7 @@ export class CloudWorker {
   /** Two connections: while a message waits for its result to arrive, nothing else is read on the one that it came by. */
   readonly #input: MqttConnection;
   readonly #output: MqttConnection;
+  #stopped = false;
 
   /** Does nothing but check the options. */
   constructor(options: CloudWorkerOptions) {
@@ -45,7 +50,7 @@ export class CloudWorker {
     this.#topics = new Topics(options.base);
     this.#shelf = new CodebookShelf(options.codec);
     const clientId = `octomote-worker-${options.id}`;
-    this.#input = new MqttConnection({ ...options.mqtt, clientId, sessionExpiry: SESSION_S });
+    this.#input = new MqttConnection({ ...options.mqtt, clientId });
     this.#output = new MqttConnection({ ...options.mqtt, clientId: `${clientId}-out` });
     this.broker = this.#input.broker;
   }
@@ -70,6 +75,7 @@ export class CloudWorker {
   }
 
   async stop(): Promise<void> {
+    this.#stopped = true;
     await this.#input.close();
     await this.#output.close();
   }
@@ -84,7 +90,7 @@ export class CloudWorker {
   }
 
   async #pass(device: string, payload: Uint8Array): Promise<void> {
-    const decoded = decodePublication(this.#options.codec, this.#shelf, payload);
+    const decoded = decodePublication(this.#options.codec, this.#shelf, decodeAgain(payload).payload);
     this.counts.publications++;
     this.counts.bytesIn += payload.length;
     // acknowledgements, nacks and what needs a reference are for the trainer, who knows the device
@@ -94,6 +100,10 @@ export class CloudWorker {
         : encodeDecoded({ device, payload });
     if (decoded.kind === "samples") this.counts.samples += decoded.samples.length;
     else this.counts.passedOn++;
-    await this.#output.deliver(this.#topics.cloud("decoded"), message);
+    // a broker that has lost the trainer's session has nobody to keep it for
+    while (!(await this.#output.deliver(this.#topics.cloud("decoded"), message)).heard) {
+      if (this.#stopped) throw new Error("ended before the trainer had it");
+      await sleep(AGAIN_MS);
+    }
   }
 }

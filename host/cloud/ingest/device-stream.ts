@@ -1,4 +1,5 @@
-// What one device sends, as samples in order: slices put together, numbers completed, doubled ones dropped.
+// What one device sends, as samples in order: slices put together, numbers completed, doubled ones dropped; and what it needs to
+// understand frames that refer to others.
 
 import { type DecodedSample, NackReason, type SampleReference } from "../../sgq/types.ts";
 import type { Decoded } from "./decode.ts";
@@ -15,8 +16,17 @@ export interface Sample {
   readonly features: Int8Array;
   /** Codebook version; 0: self-contained. */
   readonly codebook: number;
+  /** Only what had changed since another sample was sent. */
+  readonly partial: boolean;
   /** What it took of SGQ frames; of a frame of several samples its share. */
   readonly bytes: number;
+}
+
+export interface Taken {
+  /** The samples that are whole now. */
+  readonly arrived: readonly Sample[];
+  /** Those that may be handed on, in order: one that overtook another waits for it a while. */
+  readonly ready: readonly Sample[];
 }
 
 type Arrived = Extract<Decoded, { kind: "samples" }>;
@@ -29,8 +39,15 @@ interface Slices {
   bytes: number;
 }
 
-/** So many samples back a frame with skipped patches may refer to. */
-const REFERENCES = 4;
+/** Samples that a frame with skipped patches may refer to, the newest so many: more than a chain of them is long. */
+const REFERENCES = 64;
+/** So many publications are known again when they come a second time. */
+const KNOWN = 4096;
+
+/** A sample that a frame may refer to. A worker hands on no codes: they are decoded from the publication when they are needed. */
+export interface Reference extends SampleReference {
+  readonly payload: Uint8Array;
+}
 
 export class DeviceStream {
   readonly device: string;
@@ -40,7 +57,9 @@ export class DeviceStream {
   readonly #elements: number;
   readonly #height: number;
   #slices: Slices | undefined;
-  #references: SampleReference[] = [];
+  /** By sequence number. */
+  readonly #references = new Map<number, Reference>();
+  readonly #known = new Set<string>();
 
   /** @param shape of a whole sample */
   constructor(device: string, [h, w, c]: readonly [number, number, number]) {
@@ -53,30 +72,67 @@ export class DeviceStream {
     return this.#order.counts;
   }
 
-  /** For DecodeContext. */
-  readonly reference = (sequence: number): SampleReference | undefined =>
-    this.#references.find((one) => (one.sequence & 255) === (sequence & 255));
+  /** The sample with this number, as far as it is remembered. */
+  reference(sequence: number): Reference | undefined {
+    return this.#references.get(sequence);
+  }
 
-  /** The samples that may be handed on now. @returns a reason to nack when the samples are of another shape */
-  take(arrived: Arrived): Sample[] | NackReason {
+  /** Keeps a sample as one that later frames may refer to. */
+  refer(reference: Reference): void {
+    this.#references.delete(reference.sequence);
+    this.#references.set(reference.sequence, reference);
+    if (this.#references.size > REFERENCES)
+      this.#references.delete(this.#references.keys().next().value as number);
+  }
+
+  /** Whether a publication with this receipt came before. */
+  knows(receipt: string): boolean {
+    return this.#known.has(receipt);
+  }
+
+  know(receipt: string): void {
+    this.#known.add(receipt);
+    if (this.#known.size > KNOWN) this.#known.delete(this.#known.values().next().value as string);
+  }
+
+  /**
+   * @param payload what the samples came in, @param since publications that the device has sent after it, where that is told
+   * @returns a reason to nack when they are of another shape
+   */
+  take(arrived: Arrived, payload: Uint8Array, since = 0): Taken | NackReason {
     const { header, samples } = arrived;
-    const sequence = header.short ? this.#order.complete(header.sequence) : header.sequence;
+    const sequence = header.short ? this.#order.complete(header.sequence, since) : header.sequence;
     const whole = header.slice ? this.#join(sequence, arrived) : arrived;
     this.codebook = arrived.codebook;
-    if (whole === undefined) return [];
+    if (whole === undefined) return { arrived: [], ready: [] };
     if (whole.samples.some(({ features }) => features.length !== this.#elements)) return NackReason.refused;
     const items = whole.samples.map(({ features }, i): Sample => {
       const { label, heldOut } = whole.labels[i] ?? { label: -1, heldOut: false };
       const { codebook } = whole;
       const bytes = whole.bytes / whole.samples.length;
-      return { device: this.device, sequence: sequence + i, label, heldOut, features, codebook, bytes };
+      const partial = header.reference !== undefined;
+      return {
+        device: this.device,
+        sequence: sequence + i,
+        label,
+        heldOut,
+        features,
+        codebook,
+        partial,
+        bytes,
+      };
     });
-    const [only] = samples;
-    if (samples.length === 1 && only && !header.slice && arrived.codebook !== 0) {
-      this.#references.push({ sequence, crc: arrived.crc, levels: only.levels });
-      this.#references = this.#references.slice(-REFERENCES);
+    // a device refers to the last sample of a frame
+    const last = samples.at(-1);
+    if (last && !header.slice && arrived.codebook !== 0) {
+      const { crc } = arrived;
+      this.refer({ sequence: sequence + samples.length - 1, crc, levels: last.levels, payload });
     }
-    return this.#order.push(sequence, items, items.length, whole.crc).flat();
+    const { duplicates } = this.counts;
+    const ready = this.#order
+      .push(sequence, items, items.length, whole.crc, header.short || since > 0)
+      .flat();
+    return { arrived: this.counts.duplicates > duplicates ? [] : items, ready };
   }
 
   /** Everything that waits for something that is missing. */

@@ -39,9 +39,13 @@ export class SequenceOrder<T> {
     return this.#next;
   }
 
-  /** The number nearest to what is expected that ends in this byte: what a short frame leaves out. */
-  complete(low: number): number {
-    const next = this.#next ?? 0;
+  /**
+   * The number nearest to what is expected that ends in this byte: what a short frame leaves out.
+   *
+   * @param since numbers that the device has sent after it, as far as that is known
+   */
+  complete(low: number, since = 0): number {
+    const next = Math.max((this.#next ?? 0) - since, 0);
     const distance = ((low - next + 128) & 255) - 128;
     return Math.max(next + distance, low & 255);
   }
@@ -49,8 +53,10 @@ export class SequenceOrder<T> {
   /**
    * Takes an item that covers `span` numbers; returns what may be handed on now, in order. An item with a number that was here before
    * and another mark (such as a check value) is none that came twice: whoever counts has started anew.
+   *
+   * @param old it says itself that it is late, or that its number is a guess: then it says nothing of a start
    */
-  push(sequence: number, item: T, span = 1, mark = 0): T[] {
+  push(sequence: number, item: T, span = 1, mark = 0, old = false): T[] {
     this.#first ??= sequence;
     this.#next ??= sequence;
     const ready: T[] = [];
@@ -68,6 +74,10 @@ export class SequenceOrder<T> {
     if (known === undefined && sequence < this.#first && sequence + WINDOW >= this.#first) {
       // the first of all was overtaken
       this.#remember(sequence, mark);
+      return [item];
+    }
+    if (old && (sequence < this.#next || known !== undefined)) {
+      this.counts.late += span;
       return [item];
     }
     if (sequence < this.#next || known !== undefined) ready.push(...this.#restart(sequence));

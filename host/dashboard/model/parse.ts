@@ -38,6 +38,7 @@ export interface DeviceState {
   occupied?: number;
   /** Of a split model's device: bytes of all its SGQ frames. */
   featureBytes?: number;
+  featureBytesRaw?: number;
   pass?: PassState;
   samples?: number;
   samplesPerSecond?: number;
@@ -239,6 +240,7 @@ export function parseDeviceState(value: unknown): DeviceState {
     saturated: fields.count("saturated"),
     occupied: fields.count("occupied"),
     featureBytes: fields.count("featureBytes"),
+    featureBytesRaw: fields.count("featureBytesRaw"),
     pass: fields.nested("pass", (pass) => ({
       dirty: pass.number("dirty", 0, 1),
       // Recomputed layers and rectangles around what changed can make a frame dearer than a dense one.

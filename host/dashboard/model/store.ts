@@ -35,6 +35,8 @@ export interface Device {
   listed?: DeviceInfo;
   state?: DeviceState;
   available?: boolean;
+  /** Of features that were sent lately: bytes as int8 by bytes of frames, and the totals that this was told from. */
+  smaller?: { readonly ratio?: number; readonly raw: number; readonly sent: number };
   /** What a camera saw last. */
   preview?: Preview;
   /** What the person asked for and the device has not confirmed yet. */
@@ -242,6 +244,7 @@ export class Store {
     const device = this.#device(id);
     const before = device.state?.step;
     device.state = state;
+    device.smaller = smallerBy(device.smaller, state);
     if (state.running === device.wanted?.running) device.wanted = undefined;
     this.#touch(device);
     if (state.step !== undefined && before !== undefined && state.step < before) {
@@ -335,4 +338,17 @@ export class Store {
     this.warnings.push({ topic: cleanText(topic, 160), why: cleanText(why, 200) });
     if (this.warnings.length > WARNINGS_KEPT) this.warnings.shift();
   }
+}
+
+/** So many bytes say how small features are. */
+const ENOUGH = 4096;
+
+function smallerBy(before: Device["smaller"], state: DeviceState): Device["smaller"] {
+  const { featureBytesRaw: raw, featureBytes: sent } = state;
+  if (raw === undefined || sent === undefined || sent === 0) return undefined;
+  // started anew, or heard for the first time
+  if (before === undefined || sent < before.sent || raw < before.raw) return { ratio: raw / sent, raw, sent };
+  return sent - before.sent < ENOUGH
+    ? before
+    : { ratio: (raw - before.raw) / (sent - before.sent), raw, sent };
 }

@@ -9,6 +9,7 @@ import {
   formatMemory,
   formatRate,
 } from "../model/format.ts";
+import type { CloudState } from "../model/parse-cloud.ts";
 import type { Device, Presence, Store } from "../model/store.ts";
 import { isCamera } from "./cameras.ts";
 import { arrange, byId, element, Swatch, setAttribute, show, Text } from "./dom.ts";
@@ -20,7 +21,11 @@ const PRESENCE: Readonly<Record<Presence, string>> = {
   offline: "offline",
   unknown: "not seen",
 };
-const FIGURES = ["Step", "Samples/s", "Bytes out", "Module", "Uptime", "Dropped"] as const;
+/** Names and values. */
+type Terms = [label: string, value: string][];
+/** Large and small ones of a card, at most. */
+const METRICS = 3;
+const FIGURES = 6;
 
 export type Switch = (device: Device, running: boolean) => void;
 
@@ -31,12 +36,9 @@ class Card {
   readonly #presence = new Text();
   readonly #about = new Text();
   readonly #aboutLine = element("p", "card-about", {}, this.#about.node);
-  /** What matters most of this device: names and values. */
-  readonly #metrics = [
-    { label: new Text(), value: new Text() },
-    { label: new Text(), value: new Text() },
-  ];
-  readonly #figures = FIGURES.map(() => new Text());
+  /** What matters most of this device, and what else there is to know. */
+  readonly #metrics = terms(METRICS);
+  readonly #figures = terms(FIGURES);
   readonly #memory = new MemoryBar();
   readonly #error = element("p", "card-error", { role: "alert" });
   readonly #errorText = new Text();
@@ -62,8 +64,6 @@ class Card {
     );
     this.#error.append(this.#errorText.node);
     const presence = element("span", "presence", {}, this.#presence.node);
-    const metric = (label: string | Node, text: Text) =>
-      element("div", "metric", {}, element("dt", "", {}, label), element("dd", "", {}, text.node));
     this.node = element(
       "article",
       "card",
@@ -71,13 +71,8 @@ class Card {
       element("header", "", {}, this.#swatch.node, title, presence, this.#switch),
       this.#aboutLine,
       this.#error,
-      element("dl", "metrics", {}, ...this.#metrics.map(({ label, value }) => metric(label.node, value))),
-      element(
-        "dl",
-        "figures",
-        {},
-        ...FIGURES.map((label, i) => metric(label, this.#figures[i] ?? new Text())),
-      ),
+      element("dl", "metrics", {}, ...this.#metrics.map(({ node }) => node)),
+      element("dl", "figures", {}, ...this.#figures.map(({ node }) => node)),
       this.#memory.node,
     );
   }
@@ -87,9 +82,9 @@ class Card {
     return this.#drawn >= 0;
   }
 
-  /** @param connected whether the page hears and reaches the broker */
-  draw(presence: Presence, scheme: Scheme, connected: boolean): void {
-    const key = `${presence} ${scheme} ${connected}`;
+  /** @param connected whether the page hears and reaches the broker, @param cloud how the other half of a split model is doing */
+  draw(presence: Presence, scheme: Scheme, connected: boolean, cloud: CloudState | undefined): void {
+    const key = `${presence} ${scheme} ${connected} ${cloud?.accuracy} ${cloud?.loss}`;
     if (this.#drawn === this.device.revision && this.#drawnKey === key) return;
     this.#drawn = this.device.revision;
     this.#drawnKey = key;
@@ -105,21 +100,8 @@ class Card {
       "title",
       listed?.transport === undefined ? "" : `Connected by ${listed.transport}`,
     );
-    metricsOf(this.device).forEach(([label, value], i) => {
-      this.#metrics[i]?.label.set(label);
-      this.#metrics[i]?.value.set(value);
-    });
-    const figures = [
-      formatCount(state?.step),
-      formatRate(state?.samplesPerSecond),
-      formatBytes(state?.bytesOut),
-      formatMemory(listed?.moduleBytes),
-      formatDuration(state?.uptime),
-      formatCount(state?.dropped),
-    ];
-    figures.forEach((text, i) => {
-      this.#figures[i]?.set(text);
-    });
+    drawTerms(this.#metrics, metricsOf(this.device, cloud));
+    drawTerms(this.#figures, figuresOf(this.device));
     this.#memory.draw(state?.memory ?? listed?.memory);
     this.#drawError();
     this.#drawSwitch(presence, connected);
@@ -147,8 +129,43 @@ class Card {
   }
 }
 
-/** The two numbers that matter most: what a learner has learned, or what a camera skips. */
-function metricsOf({ state }: Device): [label: string, value: string][] {
+interface Term {
+  readonly node: HTMLElement;
+  readonly label: Text;
+  readonly value: Text;
+}
+
+function terms(count: number): Term[] {
+  return Array.from({ length: count }, () => {
+    const [label, value] = [new Text(), new Text()];
+    const node = element(
+      "div",
+      "metric",
+      {},
+      element("dt", "", {}, label.node),
+      element("dd", "", {}, value.node),
+    );
+    return { node, label, value };
+  });
+}
+
+function drawTerms(places: readonly Term[], values: Terms): void {
+  places.forEach(({ node, label, value }, i) => {
+    const [name, text] = values[i] ?? [];
+    show(node, name !== undefined);
+    if (name === undefined || text === undefined) return;
+    label.set(name);
+    value.set(text);
+  });
+}
+
+/** A device that sends features to another half of its network, which is what learns. */
+const sendsFeatures = ({ state }: Device): boolean =>
+  state?.loss === undefined && state?.featureBytes !== undefined;
+
+/** The numbers that matter most: what a learner has learned, what a camera skips, or what becomes of features that are sent. */
+function metricsOf(device: Device, cloud: CloudState | undefined): Terms {
+  const { state } = device;
   const pass = state?.pass;
   if (state?.loss === undefined && pass !== undefined) {
     const saved = pass.macs === undefined ? undefined : Math.max(0, 1 - pass.macs);
@@ -157,9 +174,36 @@ function metricsOf({ state }: Device): [label: string, value: string][] {
       ["Saved", formatAccuracy(saved)],
     ];
   }
+  if (sendsFeatures(device)) {
+    const ratio = device.smaller?.ratio;
+    return [
+      ["Cloud accuracy", formatAccuracy(cloud?.accuracy)],
+      ["Cloud loss", formatLoss(cloud?.loss)],
+      ["Smaller by", ratio === undefined ? "–" : `${ratio.toFixed(1)}×`],
+    ];
+  }
   return [
     ["Loss", formatLoss(state?.loss)],
     ["Accuracy", formatAccuracy(state?.accuracy)],
+  ];
+}
+
+function figuresOf(device: Device): Terms {
+  const { state, listed } = device;
+  const features: Terms = [
+    ["Features as int8", formatBytes(state?.featureBytesRaw)],
+    ["Sent", formatBytes(state?.featureBytes)],
+  ];
+  const others: Terms = [
+    ["Bytes out", formatBytes(state?.bytesOut)],
+    ["Module", formatMemory(listed?.moduleBytes)],
+  ];
+  return [
+    ["Step", formatCount(state?.step)],
+    ["Samples/s", formatRate(state?.samplesPerSecond)],
+    ...(sendsFeatures(device) ? features : others),
+    ["Uptime", formatDuration(state?.uptime)],
+    ["Dropped", formatCount(state?.dropped)],
   ];
 }
 
@@ -209,7 +253,7 @@ export class Cards {
     for (const device of this.#store.devices.values()) {
       const card = this.#cards.get(device.id);
       if (card === undefined || (card.drawn && !this.#visible.has(card.node))) continue;
-      card.draw(this.#store.presence(device), scheme, connected);
+      card.draw(this.#store.presence(device), scheme, connected, this.#store.cloud);
     }
   }
 

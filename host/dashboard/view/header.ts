@@ -115,10 +115,14 @@ export class Header {
     const running = online.filter(({ state }) => state?.running === true).length;
     if (connected) this.#online.set(`${online.length} / ${devices.length}`, `${running} running`);
     else this.#online.set(`– / ${devices.length}`, "not connected");
+    // where devices only send features, the cloud half is what learns
+    const { cloud } = this.#store;
     const best = extreme(devices, "accuracy", (a, b) => a > b);
-    this.#best.set(formatAccuracy(best?.state?.accuracy), best?.id);
+    if (best || !cloud) this.#best.set(formatAccuracy(best?.state?.accuracy), best?.id);
+    else this.#best.set(formatAccuracy(cloud.accuracy), "cloud half");
     const lowest = extreme(devices, "loss", (a, b) => a < b);
-    this.#lowest.set(formatLoss(lowest?.state?.loss), lowest?.id);
+    if (lowest || !cloud) this.#lowest.set(formatLoss(lowest?.state?.loss), lowest?.id);
+    else this.#lowest.set(formatLoss(cloud.loss), "cloud half");
     const rates = online.flatMap(({ state }) => state?.samplesPerSecond ?? []);
     this.#rate.set(
       rates.length === 0 ? "–" : formatRate(rates.reduce((sum, rate) => sum + rate, 0)),
