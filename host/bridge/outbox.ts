@@ -50,8 +50,9 @@ export class Outbox {
   readonly #now: () => number;
   /** By device, then by receipt, oldest first. */
   readonly #held = new Map<string, Map<string, Held>>();
-  /** Publications of each device so far. */
+  /** Publications of each device so far, and how many of them were on their way. */
   readonly #count = new Map<string, number>();
+  readonly #sent = new Map<string, number>();
   #waiting: Held[] = [];
   #flying = 0;
   /** Whether there is, or was, somebody who gives receipts; and whether it is there now. */
@@ -87,6 +88,7 @@ export class Outbox {
   forget(device: string): void {
     this.#held.delete(device);
     this.#count.delete(device);
+    this.#sent.delete(device);
   }
 
   /** These are in a journal. */
@@ -159,8 +161,10 @@ export class Outbox {
 
   /** What is sent again says how old it is: the number that it ends in would not tell. */
   #payload(one: Held): Uint8Array {
-    const since = (this.#count.get(one.device) ?? 0) - one.number - 1;
-    const payload = one.again ? encodeAgain(since, one.payload) : one.payload;
+    const sent = Math.max(this.#sent.get(one.device) ?? 0, one.number + 1);
+    this.#sent.set(one.device, sent);
+    // what was sent since: what still waits here the trainer does not have either
+    const payload = one.again ? encodeAgain(sent - one.number - 1, one.payload) : one.payload;
     one.again = true;
     return payload;
   }

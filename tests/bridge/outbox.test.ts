@@ -127,6 +127,17 @@ describe("with a trainer", () => {
     kept(1);
   });
 
+  it("what is sent again says how many were sent since", async () => {
+    const { outbox, put, pass, sent, ages } = stage();
+    outbox.trainer(true);
+    for (const n of [1, 2]) put(n);
+    await settle();
+    for (let n = 3; n < 10; n++) put(n);
+    await pass(6000);
+    expect(sent.slice(9)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
+    expect(ages.slice(9)).toEqual([8, 7, 6, 5, 4, 3, 2, 1, 0]);
+  });
+
   it("of a device that sends more than is held the oldest gives way, told only if nobody can have it", async () => {
     const { outbox, put, lost, set } = stage();
     outbox.trainer(true);
