@@ -68,12 +68,15 @@ export class Outbox {
     return [...this.#held.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
-  /** Takes a publication. One that is held already is not held twice. */
+  /** Takes a publication. One that is held already goes out again, but is not held twice: for a trainer they are the same. */
   put(device: string, topic: string, payload: Uint8Array): void {
     const key = receiptOf(device, payload);
     const held = this.#held.get(device) ?? new Map<string, Held>();
     this.#held.set(device, held);
-    if (held.has(key)) return;
+    if (held.has(key)) {
+      this.#options.send(topic, payload).catch(() => this.#options.lost(device));
+      return;
+    }
     const number = this.#count.get(device) ?? 0;
     this.#count.set(device, number + 1);
     const news = { state: "waiting", again: false, heard: false, due: 0, patience: PATIENCE_MS } as const;

@@ -127,6 +127,19 @@ describe("with a trainer", () => {
     kept(1);
   });
 
+  it("what a device says twice goes out twice, and one receipt is enough", async () => {
+    const { outbox, put, pass, sent, kept } = stage();
+    outbox.trainer(true);
+    put(1);
+    put(1);
+    await settle();
+    expect(sent).toEqual([1, 1]);
+    kept(1);
+    await pass(20_000);
+    expect(sent).toHaveLength(2);
+    expect(outbox.held).toBe(0);
+  });
+
   it("what is sent again says how many were sent since", async () => {
     const { outbox, put, pass, sent, ages } = stage();
     outbox.trainer(true);
