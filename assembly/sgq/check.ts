@@ -84,22 +84,28 @@ export function coding(at: usize): void {
     <u64>(mapWords(load<i32>(at, JOB_H), load<i32>(at, JOB_W)) << 2),
   );
   written(at, <usize>load<u32>(at, JOB_STRINGS), stringsBytes(at));
-  for (let i = 0; i < planes; ++i) {
-    const record = records + <usize>(i * RECORD_BYTES);
-    check.within(BAD_SHAPE, load<i16>(record, RECORD_PREVIOUS), -1, i - 1);
-    const taps = <i32>load<u8>(record, RECORD_TAPS);
-    check.within(BAD_SHAPE, taps, 1, MAX_TAPS);
-    const list = <usize>load<u32>(record, RECORD_TAP_LIST);
-    const table = <usize>load<u32>(record, RECORD_TABLE);
-    check.pointer(list, <u64>(taps << 1), 1);
-    check.pointer(table, 1 << taps, 1);
-    written(at, list, <u64>(taps << 1));
-    written(at, table, 1 << taps);
-    for (let k: usize = 0; k < <usize>(taps << 1); k += 2) {
-      const place = <i32>load<u8>(list + k, 1);
-      check.within(BAD_SHAPE, place, 0, load<u8>(list + k) ? LAST_PLACE : BEFORE);
-      check.within(BAD_SHAPE, place & 7, 0, MARGIN + MARGIN);
-    }
+  const first = min(scratch, out);
+  const end = max(scratch + SCRATCH_BYTES, out + <usize>capacity);
+  for (let i = 0; i < planes; ++i) plane(at, records + <usize>(i * RECORD_BYTES), i, first, end);
+}
+
+/** Plane i: what is right, which is nearly always so, takes few calls. What is written lies between `first` and `end`. */
+function plane(job: usize, record: usize, i: i32, first: usize, end: usize): void {
+  const previous = <i32>load<i16>(record, RECORD_PREVIOUS);
+  if ((previous < -1) | (previous >= i)) check.within(BAD_SHAPE, previous, -1, i - 1);
+  const taps = <i32>load<u8>(record, RECORD_TAPS);
+  if (<u32>(taps - 1) >= <u32>MAX_TAPS) check.within(BAD_SHAPE, taps, 1, MAX_TAPS);
+  const list = <usize>load<u32>(record, RECORD_TAP_LIST);
+  const table = <usize>load<u32>(record, RECORD_TABLE);
+  check.pointer(list, <u64>(taps << 1), 1);
+  check.pointer(table, 1 << taps, 1);
+  const behind = list + <usize>(taps << 1);
+  if (behind > first && list < end) written(job, list, <u64>(taps << 1));
+  if (table + (1 << taps) > first && table < end) written(job, table, 1 << taps);
+  for (let tap = list; tap < behind; tap += 2) {
+    const place = <i32>load<u8>(tap, 1);
+    if (place > BEFORE) check.within(BAD_SHAPE, place, 0, load<u8>(tap) ? LAST_PLACE : BEFORE);
+    if ((place & 7) == 7) check.within(BAD_SHAPE, place & 7, 0, MARGIN + MARGIN);
   }
 }
 

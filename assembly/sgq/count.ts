@@ -8,6 +8,7 @@ import {
   RECORD_BYTES,
   RECORD_PREVIOUS,
   RECORD_TABLE,
+  RECORD_TAP_LIST,
   RECORD_TAPS,
   stringWords,
   wordsAbove,
@@ -32,12 +33,14 @@ export function countSample(plan: Plan, job: usize, codes: usize, counts: usize)
 function countPlane(plan: Plan, job: usize, i: i32, counts: usize): void {
   const records = plan.records;
   const record = records + <usize>(i * RECORD_BYTES);
-  const wide = load<u8>(record, RECORD_TAPS) > 8;
+  const list = <usize>load<u32>(record, RECORD_TAP_LIST);
+  const taps = <i32>load<u8>(record, RECORD_TAPS);
   const before = <i32>load<i16>(record, RECORD_PREVIOUS);
   const cells = counts + ((<usize>(load<u32>(record, RECORD_TABLE) - <u32>plan.tables)) << 3);
   const w = plan.w;
   const stringBytes = (<usize>stringWords(plan.h, w)) << 2;
   const strings = <usize>load<u32>(job, JOB_STRINGS);
+  const own = strings + <usize>i * stringBytes;
   const scratch = <usize>load<u32>(job, JOB_SCRATCH);
   const first = wordsAbove(w) << 5;
   for (let y = 0; y < plan.h; ++y) {
@@ -47,13 +50,13 @@ function countPlane(plan: Plan, job: usize, i: i32, counts: usize): void {
       let mask = <u32>(((<u64>1) << n) - 1);
       if (before >= 0) mask &= bitsAt(strings + <usize>before * stringBytes, at);
       if (!mask) continue;
-      gather(records, i, strings, stringBytes, pitchOf(w), at, ALL_TAPS, scratch);
-      const bits = bitsAt(strings + <usize>i * stringBytes, at);
+      gather(list, taps, i, own, stringBytes, pitchOf(w), at, ALL_TAPS, scratch);
+      const bits = bitsAt(own, at);
       for (let k = 0; k < n; ++k) {
         if (!((mask >> k) & 1)) continue;
         const cell = scratch + ((<usize>k & 7) << 2) + (<usize>k >> 3);
         let context = <usize>load<u8>(cell);
-        if (wide) context |= (<usize>load<u8>(cell, 32)) << 8;
+        if (taps > 8) context |= (<usize>load<u8>(cell, 32)) << 8;
         const count = cells + (((context << 1) + ((bits >> k) & 1)) << 2);
         store<u32>(count, load<u32>(count) + 1);
       }

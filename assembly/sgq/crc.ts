@@ -13,11 +13,9 @@ export function sgqCrc16(at: usize, n: i32, crc: i32): i32 {
 export function crc16(at: usize, n: i32, crc: i32): i32 {
   let value = <u32>crc & 0xffff;
   for (const end = at + <usize>n; at < end; ++at) {
-    value = (value >> 8) | ((value << 8) & 0xff00);
-    value ^= <u32>load<u8>(at);
-    value ^= (value & 0xff) >> 4;
-    value ^= (value << 12) & 0xffff;
-    value ^= (value & 0xff) << 5;
+    let top = (value >> 8) ^ <u32>load<u8>(at);
+    top ^= top >> 4;
+    value = ((value << 8) ^ (top << 12) ^ (top << 5) ^ top) & 0xffff;
   }
   return <i32>value;
 }

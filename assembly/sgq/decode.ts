@@ -80,7 +80,7 @@ function decodePlane(job: usize, records: usize, index: i32, stringBytes: usize)
       let mask = bitsAt(valid, at - first) & <u32>(((<u64>1) << n) - 1);
       if (before >= 0) mask &= bitsAt(strings + <usize>before * stringBytes, at);
       if (!mask) continue;
-      gather(records, index, strings, stringBytes, pitch, at, KNOWN_TAPS, scratch);
+      gather(list, taps, index, own, stringBytes, pitch, at, KNOWN_TAPS, scratch);
       // bits 2, 1 and 0 of `row` are the three columns before x
       const known = bitsAt(own, at);
       let row = bitsAt(own, at - 3) & 7;

@@ -62,8 +62,8 @@ interface BoardFile {
   program: string;
   /** For this board's CPU, at every step. */
   flags?: string[];
-  /** Optimisation of our own code and of wasm3. */
-  optimise: { own: string[]; wasm3: string[] };
+  /** Optimisation of our own code, in its place that of what runs seldom or all the time (RUNS), and of wasm3. */
+  optimise: { own: string[]; seldom?: string[]; often?: string[]; wasm3: string[] };
   /** How wasm3's operations hand on to each other (boards/runtime/dispatch), instead of wasm3's own way. */
   dispatch?: Dispatch;
   linkFlags?: string[];
@@ -87,6 +87,15 @@ const WASM3_FLAGS = [
     (name) => `-D${name}=pool${name[0]?.toUpperCase()}${name.slice(1)}`,
   ),
 ];
+
+/**
+ * Files that a board may want smaller, or faster, than the others: what works once for a module or a request and never for a byte or
+ * an element; and loops over bits that gain more from it than they grow.
+ */
+const RUNS = {
+  seldom: ["abi.c", "cbor.c", "loop.c", "pool.c", "requests.c", "samples.c", "wasm_scan.c"],
+  often: ["sgq_encode.c"],
+};
 
 /**
  * Flags of one of wasm3's own files, besides its configuration. Its m3_FreeModule, which runs when a module cannot be
@@ -142,6 +151,13 @@ function dispatchOf(name: Dispatch) {
     sources: [`${name}.c`, `${name}_ops.c`].map((file) => join(folder, file)),
     flags: (source: string) => [...(ofFile[basename(source)] ?? []), ...header],
   };
+}
+
+/** What a board sets in place of `own` for a file of ours. */
+function optimisation({ optimise: { seldom, often } }: BoardFile, name: string): string[] | undefined {
+  if (RUNS.seldom.includes(name)) return seldom;
+  if (RUNS.often.includes(name)) return often;
+  return undefined;
 }
 
 function readBoard(board: string): BoardFile {
@@ -245,7 +261,10 @@ export async function buildFirmware(
   // written for one version's operations; another's keep their own way
   const dispatch = file.dispatch && wasm3.version.startsWith("0.5.") ? dispatchOf(file.dispatch) : undefined;
   const jobs: CompileJob[] = [
-    ...ours.map((source) => ({ source, flags: own })),
+    ...ours.map((source) => ({
+      source,
+      flags: sanitize ? own : [...own, ...(optimisation(file, basename(source)) ?? [])],
+    })),
     ...(dispatch?.sources ?? []).map((source) => ({ source, flags: [...own, ...dispatch!.flags(source)] })),
     ...wasm3.sources.map((source) => ({
       source,

@@ -39,22 +39,23 @@ void sgqCheckChannels(Check *check, uint32_t job, int32_t channels) {
   }
 }
 
-/** What is written: scratch and payload. */
+/** What is written: scratch and payload; both lie between `first` and `end`. */
 typedef struct Written {
   uint32_t scratch, out;
-  uint64_t capacity;
+  uint64_t capacity, first, end;
 } Written;
 
 static void checkWritten(Check *check, const Written *written, uint32_t at, uint64_t bytes) {
+  if (at + bytes <= written->first || at >= written->end) return;
   checkApart(check, written->scratch, SGQ_SCRATCH_BYTES, at, bytes);
   checkApart(check, written->out, written->capacity, at, bytes);
 }
 
 static void checkPlane(Check *check, const Written *written, uint32_t record, int32_t index) {
   const Linear *memory = check->memory;
-  checkWithin(check, OM_BAD_SHAPE, loadI16(memory, record + RECORD_PREVIOUS), -1, index - 1);
-  int32_t taps = memory->base[record + RECORD_TAPS];
-  checkWithin(check, OM_BAD_SHAPE, taps, 1, SGQ_MAX_TAPS);
+  int32_t previous = loadI16(memory, record + RECORD_PREVIOUS), taps = memory->base[record + RECORD_TAPS];
+  if (previous < -1 || previous >= index) checkWithin(check, OM_BAD_SHAPE, previous, -1, index - 1);
+  if (taps < 1 || taps > SGQ_MAX_TAPS) checkWithin(check, OM_BAD_SHAPE, taps, 1, SGQ_MAX_TAPS);
   if (check->error != OM_OK) return;
   uint32_t list = (uint32_t)loadI32(memory, record + RECORD_TAP_LIST);
   uint32_t table = (uint32_t)loadI32(memory, record + RECORD_TABLE);
@@ -79,7 +80,9 @@ void sgqCheckCoding(Check *check, uint32_t job) {
   uint32_t out = address(check, job + JOB_OUT);
   checkPointer(check, out, (uint64_t)capacity, 1);
   checkApart(check, out, (uint64_t)capacity, scratch, SGQ_SCRATCH_BYTES);
-  Written written = {scratch, out, (uint64_t)capacity};
+  Written written = {scratch, out, (uint64_t)capacity, scratch < out ? scratch : out,
+                     (uint64_t)scratch + SGQ_SCRATCH_BYTES};
+  if (written.end < out + written.capacity) written.end = out + written.capacity;
   uint32_t record = address(check, job + JOB_RECORDS);
   checkWritten(check, &written, job, JOB_BYTES);
   checkWritten(check, &written, record, recordBytes(check, job));

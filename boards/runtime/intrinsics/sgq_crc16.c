@@ -10,10 +10,9 @@ Error sgqCrc16(const Linear *memory, uint32_t at, int32_t n, int32_t crc, int32_
 
   uint32_t value = (uint32_t)crc & 0xffff;
   for (const uint8_t *byte = memory->base + at, *end = byte + n; byte < end; byte++) {
-    value = ((value >> 8) | (value << 8 & 0xff00)) ^ *byte;
-    value ^= (value & 0xff) >> 4;
-    value ^= value << 12 & 0xffff;
-    value ^= (value & 0xff) << 5;
+    uint32_t top = value >> 8 ^ *byte;
+    top ^= top >> 4;
+    value = (value << 8 ^ top << 12 ^ top << 5 ^ top) & 0xffff;
   }
   *result = (int32_t)value;
   return OM_OK;

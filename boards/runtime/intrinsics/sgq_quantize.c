@@ -25,11 +25,10 @@ static Error checkArguments(const Linear *memory, uint32_t job, uint32_t xT, uin
 }
 
 /** Bits under `mask` of the word at `at` become those of `bits`. */
-static inline void putBits(uint8_t *at, uint32_t bits, const uint8_t *mask) {
-  uint32_t old, which;
+static inline void putBits(uint8_t *at, uint32_t bits, uint32_t mask) {
+  uint32_t old;
   memcpy(&old, at, sizeof old);
-  memcpy(&which, mask, sizeof which);
-  old ^= (old ^ bits) & which;
+  old ^= (old ^ bits) & mask;
   memcpy(at, &old, sizeof old);
 }
 
@@ -37,7 +36,7 @@ static inline void putBits(uint8_t *at, uint32_t bits, const uint8_t *mask) {
 typedef struct Maps {
   const uint8_t *mask;
   int32_t h, w, c;
-  size_t rowPitch;
+  size_t rowPitch, last; // last: offset of a map's last word
 } Maps;
 
 /** A plane: where its words go, from which element of a pixel on it is told, and its threshold. */
@@ -47,33 +46,58 @@ typedef struct Plane {
   int32_t threshold;
 } Plane;
 
+/** Records of planes, and where the first one's words go. */
+typedef struct Planes {
+  const uint8_t *record, *end;
+  uint8_t *out;
+  size_t stringBytes;
+} Planes;
+
+static inline int32_t recordI16(const uint8_t *at) {
+  int16_t value;
+  memcpy(&value, at, sizeof value);
+  return value;
+}
+
+/** Pixels that are told at a time. */
+enum { CHUNK = 16 };
+
+/** Where the bits of a chunk go: an unaligned word of the map, the first bit in it, and which of its bits are valid ones of the chunk. */
+typedef struct Place {
+  size_t at;
+  uint32_t shift, mask;
+} Place;
+
+/** The place of a chunk at bit `*position`, and of the margin if it is the last one of a row; `left` pixels of that are not told yet. */
+static inline Place placeOf(const Maps *maps, uint32_t *position, int32_t left) {
+  // at most 19 bits, seven before them: they lie in a word, which does not begin behind the map's last
+  uint32_t bits = left > CHUNK ? CHUNK : (uint32_t)left + SGQ_MARGIN, from = *position >> 3;
+  Place place = {.at = from < maps->last ? from : maps->last};
+  place.shift = *position - 8 * (uint32_t)place.at;
+  memcpy(&place.mask, maps->mask + place.at, sizeof place.mask);
+  place.mask &= ((1u << bits) - 1) << place.shift;
+  *position += bits;
+  return place;
+}
+
 static void quantizePlane(const Maps *maps, const Plane *plane) {
-  uint8_t *out = plane->out;
-  const uint8_t *mask = maps->mask;
   const int8_t *row = plane->x;
-  uint32_t bits = 0, bit = 0;
-  for (int32_t y = 0; y < maps->h; y++, row += maps->rowPitch) {
+  uint32_t position = 0;
+  for (int32_t y = maps->h; y > 0; y--, row += maps->rowPitch) {
     const int8_t *at = row;
-    // columns behind the row are never valid: their bits may be anything
-    for (int32_t left = sgqPitch(maps->w); left > 0; left--) {
-      if (left > SGQ_MARGIN) {
-        bits |= (uint32_t)(*at > plane->threshold) << bit;
-        at += maps->c;
-      }
-      if (++bit == 32) {
-        putBits(out, bits, mask);
-        out += 4;
-        mask += 4;
-        bits = bit = 0;
-      }
+    for (int32_t left = maps->w; left > 0; left -= CHUNK) {
+      uint32_t bits = 0;
+      for (int32_t i = 0; i < CHUNK && i < left; i++, at += maps->c)
+        bits |= (uint32_t)(*at > plane->threshold) << i;
+      Place place = placeOf(maps, &position, left);
+      putBits(plane->out + place.at, bits << place.shift, place.mask);
     }
   }
-  if (bit != 0) putBits(out, bits, mask);
 }
 
 #if defined(__ARM_FEATURE_DSP)
 
-enum { LANES = 4, RUN = 8, CHUNK = 3 * RUN };
+enum { LANES = 4, RUN = CHUNK / 2 };
 
 /** x > threshold of four channels that lie side by side: a byte of 0 or 1 for each. `least` has threshold + 1. */
 static inline uint32_t above(const int8_t *x, uint32_t least) {
@@ -85,83 +109,102 @@ static inline uint32_t above(const int8_t *x, uint32_t least) {
   return bytes;
 }
 
-/** The same of `count` pixels, at most eight: pixel i in bit i of each byte. */
-static inline uint32_t aboveRun(const int8_t *x, size_t c, int32_t count, uint32_t least) {
-  uint32_t bits = 0;
-#pragma GCC unroll 8
-  for (int i = 0; i < RUN; i++, x += c) {
-    if (i == count) break;
-    bits |= above(x, least) << i;
+/** The same of `count` pixels, at most eight, of which `at` is the first: pixel i in bit i of each byte. */
+static inline __attribute__((always_inline)) uint32_t aboveRun(const int8_t *at, size_t c, int32_t count,
+                                                               uint32_t least) {
+  uint32_t run = 0;
+  if (count < RUN) {
+    at += (size_t)count * c;
+    if (count % 2 != 0) run = above(at -= c, least);
+    for (count /= 2; count > 0; count--) {
+      uint32_t second = above(at -= c, least);
+      run = (run << 1 | second) << 1 | above(at -= c, least);
+    }
+    return run;
   }
-  return bits;
+#pragma GCC unroll 8
+  for (int i = 0; i < RUN; i++, at += c) run |= above(at, least) << i;
+  return run;
+}
+
+/** Writes a chunk of a lane; one without a plane has nowhere to. */
+static inline void putLane(uint8_t *out, const Place *place, uint32_t bits) {
+  if (out != NULL) putBits(out + place->at, bits << place->shift, place->mask);
 }
 
 /** Four planes of neighbouring channels at a time; a lane without a plane has no `out`. */
-static void quantizeLanes(const Maps *maps, const int8_t *x, uint8_t *const out[LANES], uint32_t least) {
-  uint32_t bits[LANES] = {0}, position = 0;
-  const uint8_t *mask = maps->mask;
-  size_t word = 0, c = (size_t)maps->c;
-  for (int32_t y = 0; y < maps->h; y++, x += maps->rowPitch) {
-    const int8_t *at = x;
-    for (int32_t left = maps->w; left > 0;) {
-      // a chunk and the margin behind a row are less than a word: one word at most gets full
-      int32_t count = left < CHUNK ? left : CHUNK;
-      left -= count;
-      uint32_t chunk[LANES] = {0}, step = (uint32_t)(left == 0 ? count + SGQ_MARGIN : count);
-      for (int32_t i = 0; i < count; i += RUN, at += RUN * c) {
-        uint32_t run = aboveRun(at, c, count - i, least);
-#pragma GCC unroll 4
-        for (int lane = 0; lane < LANES; lane++) chunk[lane] |= (run >> 8 * lane & 0xff) << i;
-      }
-#pragma GCC unroll 4
-      for (int lane = 0; lane < LANES; lane++) bits[lane] |= chunk[lane] << position;
-      position += step;
-      if (position < 32) continue;
-      position -= 32;
-#pragma GCC unroll 4
-      for (int lane = 0; lane < LANES; lane++) {
-        if (out[lane] != NULL) putBits(out[lane] + word, bits[lane], mask + word);
-        bits[lane] = chunk[lane] >> (step - position);
-      }
-      word += 4;
+static OM_APART void quantizeLanes(const Maps *maps, const int8_t *x, uint8_t *const out[LANES],
+                                   uint32_t least) {
+  size_t c = (size_t)maps->c;
+  uint32_t position = 0;
+  for (int32_t y = maps->h; y > 0; y--, x += maps->rowPitch) {
+    const int8_t *from = x;
+    for (int32_t left = maps->w; left > 0; left -= CHUNK, from += CHUNK * c) {
+      uint32_t low = aboveRun(from, c, left, least);
+      uint32_t high = left > RUN ? aboveRun(from + RUN * c, c, left - RUN, least) : 0;
+      // 16 pixels of lanes 0 and 2, and of lanes 1 and 3
+      uint32_t even = (low & 0x00ff00ff) | (high & 0x00ff00ff) << 8;
+      uint32_t odd = (low >> 8 & 0x00ff00ff) | (high & 0xff00ff00);
+      Place place = placeOf(maps, &position, left);
+      putLane(out[0], &place, (even & 0xffff));
+      putLane(out[1], &place, (odd & 0xffff));
+      putLane(out[2], &place, even >> 16);
+      putLane(out[3], &place, odd >> 16);
     }
-  }
-  for (int lane = 0; position > 0 && lane < LANES; lane++) {
-    if (out[lane] != NULL) putBits(out[lane] + word, bits[lane], mask + word);
   }
 }
 
-/**
- * Planes of the channels first … first + 3, one of each at a time as long as there are some; `record` and `out` are those of plane 0.
- * No bit of x is beyond what a plane could be told from: all four channels are there.
- */
-static void quantizeQuad(const Linear *memory, const Maps *maps, uint32_t record, int32_t planes,
-                         uint8_t *out, size_t stringBytes, int32_t first, const int8_t *x) {
-  int32_t next[LANES] = {0};
-  for (;;) {
-    uint8_t *strings[LANES] = {NULL};
+/** Planes of a channel that are collected before they are told. */
+enum { DEPTH = 4 };
+
+/** Planes of four channels, one of each at a time. */
+typedef struct Quad {
+  const int8_t *x; // of the first channel
+  int32_t counts[LANES];
+  Plane planes[LANES][DEPTH];
+} Quad;
+
+static void quantizeQuad(const Maps *maps, const Quad *quad) {
+  for (int32_t i = 0;; i++) {
+    uint8_t *out[LANES] = {NULL};
     // 127 + 1 is −128 there: a lane without a plane gets any bits, and keeps none
     uint32_t least = 0;
     bool some = false;
     for (int lane = 0; lane < LANES; lane++) {
-      int32_t i = next[lane];
-      while (i < planes && loadI16(memory, record + (uint32_t)i * RECORD_BYTES) != first + lane) i++;
-      next[lane] = i + 1;
-      if (i >= planes) continue;
-      int32_t threshold = loadI16(memory, record + (uint32_t)i * RECORD_BYTES + RECORD_THRESHOLD);
-      strings[lane] = out + (size_t)i * stringBytes;
+      const Plane *plane = &quad->planes[lane][i];
+      if (i >= quad->counts[lane]) continue;
       some = true;
-      if (threshold >= -128 && threshold < 127) {
-        least |= (uint32_t)((threshold + 1) & 0xff) << 8 * lane;
+      if (plane->threshold < -128 || plane->threshold > 126) {
+        quantizePlane(maps, plane);
         continue;
       }
-      Plane plane = {strings[lane], x + lane, threshold};
-      quantizePlane(maps, &plane);
-      strings[lane] = NULL;
+      out[lane] = plane->out;
+      least |= (uint32_t)((plane->threshold + 1) & 0xff) << 8 * lane;
     }
     if (!some) return;
-    quantizeLanes(maps, x, strings, least);
+    quantizeLanes(maps, quad->x, out, least);
   }
+}
+
+/** All planes of the channels `first` … `first` + 3, whose elements begin at x. */
+static void quantizeQuads(const Maps *maps, const Planes *planes, int32_t first, const int8_t *x) {
+  Quad quad;
+  quad.x = x;
+  memset(quad.counts, 0, sizeof quad.counts);
+  uint8_t *out = planes->out;
+  for (const uint8_t *record = planes->record; record < planes->end; record += RECORD_BYTES) {
+    uint32_t lane = (uint32_t)(recordI16(record + RECORD_CHANNEL) - first);
+    if (lane < LANES) {
+      int32_t count = quad.counts[lane]++;
+      quad.planes[lane][count] = (Plane){out, x + lane, recordI16(record + RECORD_THRESHOLD)};
+      if (count == DEPTH - 1) {
+        quantizeQuad(maps, &quad);
+        memset(quad.counts, 0, sizeof quad.counts);
+      }
+    }
+    out += planes->stringBytes;
+  }
+  quantizeQuad(maps, &quad);
 }
 
 #endif
@@ -175,20 +218,24 @@ Error sgqQuantize(const Linear *memory, uint32_t job, uint32_t xT, uint32_t x, F
                .w = loadI32(memory, job + JOB_W),
                .c = loadI32(memory, xT + TENSOR_C),
                .rowPitch = (size_t)loadI32(memory, xT + TENSOR_PITCH)};
-  size_t stringBytes = (size_t)sgqStringWords(maps.h, maps.w) * 4;
-  uint32_t record = (uint32_t)loadI32(memory, job + JOB_RECORDS);
-  int32_t planes = loadI32(memory, job + JOB_PLANES), scalar = 0;
-  uint8_t *out = memory->base + (uint32_t)loadI32(memory, job + JOB_STRINGS) + sgqWordsAbove(maps.w) * 4;
+  maps.last = (size_t)(sgqMapWords(maps.h, maps.w) - 1) * 4;
+  const uint8_t *record = memory->base + (uint32_t)loadI32(memory, job + JOB_RECORDS);
+  const uint8_t *end = record + (size_t)loadI32(memory, job + JOB_PLANES) * RECORD_BYTES;
+  const Planes planes = {.record = record,
+                         .end = end,
+                         .out = memory->base + (uint32_t)loadI32(memory, job + JOB_STRINGS) +
+                                sgqWordsAbove(maps.w) * 4,
+                         .stringBytes = (size_t)sgqStringWords(maps.h, maps.w) * 4};
   const int8_t *from = (const int8_t *)memory->base + x;
+  int32_t scalar = 0;
 #if defined(__ARM_FEATURE_DSP)
-  for (; scalar + LANES <= maps.c; scalar += LANES) {
-    quantizeQuad(memory, &maps, record, planes, out, stringBytes, scalar, from + scalar);
-  }
+  for (; scalar + LANES <= maps.c; scalar += LANES) quantizeQuads(&maps, &planes, scalar, from + scalar);
 #endif
-  for (int32_t left = planes; left > 0; left--, record += RECORD_BYTES, out += stringBytes) {
-    int32_t channel = loadI16(memory, record + RECORD_CHANNEL);
+  uint8_t *out = planes.out;
+  for (; record < end; record += RECORD_BYTES, out += planes.stringBytes) {
+    int32_t channel = recordI16(record + RECORD_CHANNEL);
     if (channel < scalar) continue;
-    Plane plane = {out, from + channel, loadI16(memory, record + RECORD_THRESHOLD)};
+    Plane plane = {out, from + channel, recordI16(record + RECORD_THRESHOLD)};
     quantizePlane(&maps, &plane);
   }
   return OM_OK;

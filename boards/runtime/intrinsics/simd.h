@@ -8,6 +8,19 @@
 /** A loop that needs every register: inlined, its caller would have them in memory. */
 #define OM_APART __attribute__((noinline))
 
+/** Bit 0 becomes bit 31. */
+static inline uint32_t reverseBits(uint32_t word) {
+#if defined(__ARM_FEATURE_DSP)
+  __asm__("rbit %0, %0" : "+r"(word));
+#else
+  word = (word >> 1 & 0x55555555) | (word & 0x55555555) << 1;
+  word = (word >> 2 & 0x33333333) | (word & 0x33333333) << 2;
+  word = (word >> 4 & 0x0f0f0f0f) | (word & 0x0f0f0f0f) << 4;
+  word = __builtin_bswap32(word);
+#endif
+  return word;
+}
+
 #if defined(__ARM_FEATURE_DSP)
 
 /** Two int16 in a register. */

@@ -1,5 +1,5 @@
 // Random calls of the intrinsics of SGQ (calls.ts).
-import { type Dice, elements, type Layout, type Maker, tensor } from "./layout.ts";
+import { type Dice, elements, type Layout, type Maker, SCRATCH, tensor } from "./layout.ts";
 
 export const SGQ_INTRINSICS = [
   { name: "sgqQuantize", args: 3, result: false },
@@ -74,12 +74,11 @@ function job(m: Layout, dice: Dice, { h, w }: Sides, planes: number, channels: n
   const at = records(m, dice, planes, channels);
   const valid = m.int32(bits(dice, mapWords(h, w)));
   const strings = m.int32(bits(dice, planes * stringWords(h, w)));
-  const scratch = m.reserve(64);
   const out = dice.chance(2)
     ? m.int8(capacity)
     : m.int32(Array.from({ length: (capacity + 3) >> 2 }, () => -1));
   const written = fresh ? 0 : dice.in(0, capacity);
-  return m.struct(h, w, planes, at, valid, strings, scratch, low, range, written, out, capacity);
+  return m.struct(h, w, planes, at, valid, strings, SCRATCH, low, range, written, out, capacity);
 }
 
 const sidesOf = (dice: Dice): Sides => ({

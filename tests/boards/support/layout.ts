@@ -195,7 +195,7 @@ export function quant(
 }
 
 /** Scratch and workspace lie outside the memory that is compared: what is left in them is nobody's business. */
-const SCRATCH = 32768;
+export const SCRATCH = 32768;
 export const WORKSPACE = 49152;
 export const scratch = (m: Layout, dice: Dice, kernel: number) =>
   m.struct(SCRATCH, 11 * kernel + 48 + dice.of(0, 0, 4));

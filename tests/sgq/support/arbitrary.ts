@@ -52,7 +52,11 @@ export function codebookOf(
   const wide = roll(0, 4) === 0;
   const shape =
     given?.shape ??
-    ([stripe * roll(1, 6), stripe * (wide ? roll(15, 35) : roll(1, 8)), group * roll(1, 4)] as const);
+    ([
+      stripe * roll(1, wide ? 12 : 6),
+      stripe * (wide ? roll(15, 35) : roll(1, 8)),
+      group * roll(1, 4),
+    ] as const);
   const bits = form === "stripes" ? roll(1, 6) : roll(1, 4);
   const contexts = form === "stripes" ? 0 : roll(1, 4);
   const patch = roll(0, 1) === 0 ? ([0, 0] as const) : ([stripe * roll(1, 3), stripe * roll(1, 3)] as const);
@@ -68,7 +72,7 @@ export function codebookOf(
     planes: form === "stripes" ? [] : planesOf(roll, shape[2] / group, bits, contexts),
     weights: form === "shared" ? bytes(roll, shape[2]) : new Int8Array(),
     values: bytes(roll, shape[2] * 2 ** bits * (form === "stripes" ? stripe ** 2 : 1)),
-    contexts: Array.from({ length: contexts }, () => Array.from({ length: roll(1, 11) }, () => tap(roll))),
+    contexts: Array.from({ length: contexts }, () => Array.from({ length: roll(1, 14) }, () => tap(roll))),
     neighbourBits: form === "stripes" ? roll(0, Math.min(2, bits)) : 0,
     tables: new Uint8Array(),
   };
