@@ -72,7 +72,9 @@ export function codebookOf(
     planes: form === "stripes" ? [] : planesOf(roll, shape[2] / group, bits, contexts),
     weights: form === "shared" ? bytes(roll, shape[2]) : new Int8Array(),
     values: bytes(roll, shape[2] * 2 ** bits * (form === "stripes" ? stripe ** 2 : 1)),
-    contexts: Array.from({ length: contexts }, () => Array.from({ length: roll(1, 14) }, () => tap(roll))),
+    contexts: Array.from({ length: contexts }, () =>
+      Array.from({ length: roll(1, given ? 11 : 14) }, () => tap(roll)),
+    ),
     neighbourBits: form === "stripes" ? roll(0, Math.min(2, bits)) : 0,
     tables: new Uint8Array(),
   };
