@@ -13,6 +13,8 @@ import {
   rivalsTable,
 } from "./kernels/report.ts";
 import { machineText } from "./machine.ts";
+import { type Cost, costTable } from "./octo/cost.ts";
+import { type EnduranceResult, enduranceTable, enduranceText } from "./octo/endurance.ts";
 import { type RowResults, rowsTable } from "./octo/rows.ts";
 import type { OctoResult } from "./octo.ts";
 import { macsPlot } from "./pass/plot.ts";
@@ -41,6 +43,8 @@ export const SGQ_PLOT = new URL("../docs/images/sgq.svg", import.meta.url);
 export interface Results {
   octo: OctoResult;
   "octo-rows": RowResults;
+  "octo-cost": readonly Cost[];
+  "octo-endurance": EnduranceResult;
   kernels: KernelsResult;
   stack: StackResult;
   soak: SoakResult;
@@ -57,6 +61,8 @@ export async function readResults(): Promise<Results> {
   return {
     octo: await read("octo"),
     "octo-rows": await read("octo-rows"),
+    "octo-cost": await read("octo-cost"),
+    "octo-endurance": await read("octo-endurance"),
     kernels: await read("kernels"),
     stack: await read("stack"),
     soak: await read("soak"),
@@ -88,6 +94,8 @@ export function renderPlot({ pass }: Results): string {
 function tablesOf({
   octo,
   "octo-rows": octoRows,
+  "octo-cost": octoCost,
+  "octo-endurance": endurance,
   kernels,
   stack,
   soak,
@@ -101,6 +109,8 @@ function tablesOf({
   return {
     octo: octoTable(octo),
     "octo-rows": rowsTable(octoRows),
+    "octo-cost": costTable(octoCost),
+    "octo-endurance": `${enduranceText(endurance)}\n\n${enduranceTable(endurance)}`,
     tools: `${kernels.tools.gcc}; ${kernels.tools.qemu}; ${kernels.tools.engine}.`,
     "train-step": counts("train-step"),
     intrinsics: counts("intrinsics"),

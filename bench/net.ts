@@ -22,7 +22,9 @@ export type LayerSpec =
     }
   | { readonly kind: "relu" }
   | { readonly kind: "maxPool"; readonly size: number; readonly stride?: number }
-  | { readonly kind: "dense"; readonly units: number };
+  | { readonly kind: "dense"; readonly units: number }
+  /** Adds the output of an earlier layer, which is counted from 0. */
+  | { readonly kind: "residual"; readonly from: number };
 
 /**
  * `same` is TensorFlow's: ⌈in / stride⌉ outputs, the odd row or column of padding at the bottom and right. A number is
@@ -80,10 +82,17 @@ export function windowOf(
 /** Shapes, parameters and MACs of every layer. Throws where a window is larger than what it slides over. */
 export function planNet(net: NetSpec): LayerPlan[] {
   let input = net.input;
+  const outputs: Shape[] = [];
   return net.layers.map((spec, index) => {
     const name = `${spec.kind} ${index + 1}`;
+    if (spec.kind === "residual") {
+      const other = outputs[spec.from];
+      if (other?.join() !== input.join())
+        throw new RangeError(`${name}: adds ${other?.join("×") ?? "nothing"} to ${input.join("×")}`);
+    }
     const plan = planLayer(name, spec, input);
     input = plan.output;
+    outputs.push(input);
     return plan;
   });
 }
@@ -138,6 +147,7 @@ function planLayer(name: string, spec: LayerSpec, input: Shape): LayerPlan {
       };
     }
     case "relu":
+    case "residual":
       return { name, spec, input, output: input, parameters: 0, macs: 0 };
   }
 }

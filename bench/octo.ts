@@ -7,21 +7,25 @@
  *     --target device    which build of the module trains: device (default) or portable; the bits are the same
  *     --generated        drawn glyphs instead of Fashion-MNIST
  *     --rows PATTERN     the rows of bench/octo/rows.ts whose name PATTERN fits: more nets, and weights of few bits; what --json FILE
- *                        has already is not trained again
+ *                        has already is not trained again; --parallel N at the same time
+ *     --endurance STEPS  one long training at a constant rate: whether weights or ranges run away
+ *     --cost             instructions and RAM of a training step on the emulated Cortex-M4, beside FP32 in C with the FPU
  *     --json FILE        writes what docs/benchmarks.md is made of
  */
 import { createHash } from "node:crypto";
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Target } from "../host/build/modules.ts";
 import type { Dataset } from "../host/data/dataset.ts";
 import { parseArgs } from "./arguments.ts";
 import { type Machine, machineText, thisMachine } from "./machine.ts";
 import { type Budget, FULL, loadData, SHORT } from "./octo/budget.ts";
+import { COST_ROWS, COST_SHORT, type CostRow, costTable, measureCost } from "./octo/cost.ts";
+import { type EnduranceOptions, enduranceTable, measureEndurance } from "./octo/endurance.ts";
 import { type Outcome, trainerModule } from "./octo/methods.ts";
 import { runJobs } from "./octo/pool.ts";
-import { measureRows, ROWS, type Row, readRows, rowsTable, writeRows } from "./octo/rows.ts";
+import { inShort, measureRows, ROWS, type Row, readRows, rowsTable, writeJson } from "./octo/rows.ts";
 import type { Job } from "./octo/worker.ts";
 
 /** What `--json` writes; accuracies are 0 … 1. */
@@ -98,10 +102,24 @@ async function main(): Promise<void> {
       test: { type: "string" },
       target: { type: "string", default: "device" },
       rows: { type: "string" },
+      parallel: { type: "string" },
+      endurance: { type: "string" },
+      cost: { type: "boolean", default: false },
       json: { type: "string" },
     },
   });
-  if (values.rows !== undefined) return trainRows(values.rows, values.json);
+  if (values.rows !== undefined)
+    return trainRows(
+      values.rows,
+      values.json,
+      whole("parallel", values.parallel, availableParallelism()),
+      values.short,
+    );
+  if (values.cost) return count(values.short ? COST_SHORT : COST_ROWS, values.json);
+  if (values.endurance !== undefined) {
+    const steps = whole("endurance", values.endurance, 0);
+    return endure({ ...(values.short ? ENDURANCE_SHORT : ENDURANCE), steps }, values.json);
+  }
   const base = values.short ? SHORT : FULL;
   const target = values.target;
   if (target !== "device" && target !== "portable") throw new Error("--target is device or portable");
@@ -126,21 +144,53 @@ async function main(): Promise<void> {
     },
   });
   print(result);
-  if (values.json) await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`);
+  if (values.json) await writeJson(values.json, result);
+}
+
+async function count(rows: readonly CostRow[], file: string | undefined): Promise<void> {
+  const costs = await measureCost(rows, ({ net, title, target, instructions }) =>
+    console.log(`${net}, ${title}, ${target ?? "C"}: ${instructions} instructions`),
+  );
+  console.log(`\n${costTable(costs)}`);
+  if (file) await writeJson(file, costs);
+}
+
+const ENDURANCE = { checkpoints: 20, data: "fashion-mnist", train: 60_000, test: 2_000 } as const;
+const ENDURANCE_SHORT = { checkpoints: 4, data: "generated", train: 1_000, test: 300 } as const;
+
+async function endure(options: EnduranceOptions, file: string | undefined): Promise<void> {
+  const result = await measureEndurance({
+    ...options,
+    // kept as it comes: it takes a while
+    onCheckpoint: async ({ steps, accuracy, saturated }, soFar) => {
+      console.log(`${steps} steps: ${percent(accuracy)} %, ${saturated} weights at the edge`);
+      if (file) await writeJson(file, soFar);
+    },
+  });
+  console.log(`\n${enduranceTable(result)}`);
 }
 
 /** Trains what is missing of these rows; keeps each result as it comes. */
-async function trainRows(pattern: string, file: string | undefined): Promise<void> {
+async function trainRows(
+  pattern: string,
+  file: string | undefined,
+  parallel: number,
+  short: boolean,
+): Promise<void> {
   if (file === undefined) throw new Error("--rows needs --json FILE, which keeps what has been trained");
-  const rows = ROWS.filter(({ name }) => new RegExp(pattern).test(name));
+  const rows = ROWS.filter(({ name }) => new RegExp(pattern).test(name)).map((row) =>
+    short ? inShort(row) : row,
+  );
+  if (rows.length === 0)
+    throw new Error(`--rows ${pattern}: fits none of\n${ROWS.map(({ name }) => name).join("\n")}`);
   const results = await readRows(file);
   const folder = await mkdtemp(join(tmpdir(), "octomote-bench-"));
   try {
     const onResult = async ({ name }: Row, seed: number, { accuracy }: Outcome): Promise<void> => {
       console.log(`${name} seed ${seed}: ${percent(accuracy)} %`);
-      await writeRows(file, results);
+      await writeJson(file, results);
     };
-    await measureRows({ rows, data: "fashion-mnist", results, folder, onResult });
+    await measureRows({ rows, parallel, results, folder, onResult, drawn: short });
   } finally {
     await rm(folder, { recursive: true, force: true });
   }

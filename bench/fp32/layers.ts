@@ -27,8 +27,12 @@ export interface Layer {
 
 const NONE = new Float32Array(0);
 
-/** Builds one layer; weights are He-uniform in ±√(6 / fan-in), biases zero. */
-export function buildLayer(plan: LayerPlan, random: Random): Layer {
+/**
+ * Builds one layer; weights are He-uniform in ±√(6 / fan-in), biases zero.
+ *
+ * @param below the layers that it stands on
+ */
+export function buildLayer(plan: LayerPlan, random: Random, below: readonly Layer[] = []): Layer {
   switch (plan.spec.kind) {
     case "conv2d":
       return new Conv2d(plan, random);
@@ -40,6 +44,8 @@ export function buildLayer(plan: LayerPlan, random: Random): Layer {
       return new MaxPool(plan);
     case "relu":
       return new Relu(plan);
+    case "residual":
+      return new Residual(plan, below[plan.spec.from]!);
   }
 }
 
@@ -263,6 +269,36 @@ class MaxPool implements Layer {
     if (!wantInputGradient) return;
     this.inputGradient.fill(0);
     for (let i = 0; i < error.length; i++) this.inputGradient[this.#origin[i]!]! += error[i]!;
+  }
+}
+
+/** The sum of its input and of the output of `from`; its input gradient is that of either. */
+export class Residual implements Layer {
+  readonly name: string;
+  readonly outputShape: Shape;
+  readonly output: Float32Array;
+  readonly inputGradient: Float32Array;
+  readonly weights = NONE;
+  readonly bias = NONE;
+  readonly weightGradient = NONE;
+  readonly biasGradient = NONE;
+  readonly from: Layer;
+
+  constructor(plan: LayerPlan, from: Layer) {
+    this.name = plan.name;
+    this.outputShape = plan.output;
+    this.output = new Float32Array(elements(plan.output));
+    this.inputGradient = new Float32Array(this.output.length);
+    this.from = from;
+  }
+
+  forward(x: Float32Array): void {
+    const other = this.from.output;
+    for (let i = 0; i < x.length; i++) this.output[i] = x[i]! + other[i]!;
+  }
+
+  backward(_x: Float32Array, error: Float32Array): void {
+    this.inputGradient.set(error);
   }
 }
 

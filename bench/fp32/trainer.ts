@@ -2,10 +2,12 @@
 
 import { Random } from "../../host/data/random.ts";
 import { elements, type NetSpec, planNet } from "../net.ts";
-import { buildLayer, type Layer } from "./layers.ts";
+import { buildLayer, type Layer, Residual } from "./layers.ts";
 
 export class Fp32Trainer {
   readonly layers: readonly Layer[];
+  /** The residuals that add each layer's output. */
+  readonly #joins: readonly (readonly Residual[])[];
   readonly #inputs: number;
   readonly #probabilities: Float32Array;
   readonly #error: Float32Array;
@@ -15,7 +17,12 @@ export class Fp32Trainer {
   /** `seed` draws the initial weights; the same seed gives the same net. */
   constructor(net: NetSpec, seed: number) {
     const random = new Random(seed);
-    this.layers = planNet(net).map((plan) => buildLayer(plan, random));
+    const layers: Layer[] = [];
+    for (const plan of planNet(net)) layers.push(buildLayer(plan, random, layers));
+    this.layers = layers;
+    this.#joins = layers.map((layer) =>
+      layers.filter((other): other is Residual => other instanceof Residual && other.from === layer),
+    );
     this.#inputs = elements(net.input);
     this.#lowest = this.layers.findIndex((layer) => layer.weights.length > 0);
     const last = this.layers.at(-1);
@@ -50,6 +57,8 @@ export class Fp32Trainer {
     let error = this.#error;
     for (let i = this.layers.length - 1; i >= 0; i--) {
       const layer = this.layers[i]!;
+      for (const { inputGradient } of this.#joins[i]!)
+        for (let k = 0; k < error.length; k++) error[k]! += inputGradient[k]!;
       layer.backward(i > 0 ? this.layers[i - 1]!.output : x, error, i > this.#lowest);
       error = layer.inputGradient;
     }

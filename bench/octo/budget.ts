@@ -1,6 +1,7 @@
 /** What both arithmetics get: the same net, images, order and learning rates. */
-import { type Dataset, loadDataset } from "../../host/data/dataset.ts";
+import { type Dataset, type Images, loadDataset } from "../../host/data/dataset.ts";
 import { permutation } from "../../host/data/random.ts";
+import { drawColoured } from "./coloured.ts";
 
 export interface Budget {
   /** The first this many images of the training part, and of the test part. */
@@ -13,6 +14,8 @@ export interface Budget {
   dropsAt: readonly number[];
   /** Down to nothing along half a cosine instead. */
   cosine?: boolean;
+  /** Settings are chosen so: test images are those of the training part behind the ones that are learned. */
+  validation?: boolean;
 }
 
 /** The budget of the published table. */
@@ -42,5 +45,25 @@ export function* orderOf(budget: Budget, seed: number): Generator<number> {
   for (let epoch = 0; epoch < budget.epochs; epoch++) yield* permutation(budget.train, seed, epoch);
 }
 
-export const loadData = (name: "fashion-mnist" | "generated", budget: Budget): Promise<Dataset> =>
-  loadDataset(name, { limit: { train: budget.train, test: budget.test } });
+export type DataName = "fashion-mnist" | "generated" | "coloured";
+
+/** Images have `channels` bytes for each pixel. */
+export interface BenchData extends Dataset {
+  channels: number;
+}
+
+export async function loadData(name: DataName, budget: Budget): Promise<BenchData> {
+  const { train, test, validation } = budget;
+  const limit = validation ? { train: train + test, test: 1 } : { train, test };
+  const dataset =
+    name === "coloured" ? drawColoured(limit) : { ...(await loadDataset(name, { limit })), channels: 1 };
+  if (!validation) return dataset;
+  const size = dataset.height * dataset.width * dataset.channels;
+  const part = ({ pixels, labels }: Images, from: number, to: number): Images => ({
+    count: to - from,
+    pixels: pixels.subarray(from * size, to * size),
+    labels: labels.subarray(from, to),
+  });
+  const { train: images } = dataset;
+  return { ...dataset, train: part(images, 0, train), test: part(images, train, images.count) };
+}

@@ -14,11 +14,13 @@ export type Answer<R> = { result: R } | { error: string };
 /**
  * @param jobs plain data; each is handed to worker.ts in a process of its own
  * @param onResult called as results come in
+ * @param parallel workers at the same time
  * @throws Error with the worker's own message; the other workers are ended first
  */
 export async function runJobs<J extends object, R>(
   jobs: readonly J[],
   onResult: (job: J, result: R) => void = () => {},
+  parallel = availableParallelism(),
 ): Promise<R[]> {
   const results: R[] = [];
   const stop = new AbortController();
@@ -31,7 +33,7 @@ export async function runJobs<J extends object, R>(
       onResult(jobs[index]!, result);
     }
   };
-  const lanes = Array.from({ length: Math.min(jobs.length, availableParallelism()) }, lane);
+  const lanes = Array.from({ length: Math.min(jobs.length, parallel) }, lane);
   try {
     await Promise.all(lanes);
   } finally {

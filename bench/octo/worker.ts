@@ -1,25 +1,31 @@
 /** A worker process: takes one job, trains, answers, ends. */
-import { type Budget, loadData } from "./budget.ts";
-import { type ModuleFiles, type Outcome, type Training, trainFp32, trainInt8 } from "./methods.ts";
+import { type Budget, type DataName, loadData } from "./budget.ts";
+import {
+  type ModuleFiles,
+  type Outcome,
+  type Training,
+  trainFp32,
+  trainInt8,
+  trainNative,
+  trainPosix,
+} from "./methods.ts";
 import type { Answer } from "./pool.ts";
 
 export interface Job {
   method: "fp32" | "int8";
   module: ModuleFiles;
-  data: "fashion-mnist" | "generated";
+  data: DataName;
   budget: Budget;
   seed: number;
   training?: Training;
+  /** What computes: TypeScript and V8, or C and the posix firmware, which are faster. Of INT8 the bits are the same. */
+  native?: boolean;
 }
 
-async function run({ method, module, data, budget, seed, training }: Job): Promise<Outcome> {
+async function run({ method, module, data, budget, seed, training, native }: Job): Promise<Outcome> {
   const dataset = await loadData(data, budget);
-  const started = performance.now();
-  const outcome =
-    method === "fp32"
-      ? await trainFp32(dataset, budget, seed, training)
-      : await trainInt8(dataset, budget, seed, module, training);
-  return training ? { ...outcome, seconds: Math.round((performance.now() - started) / 1000) } : outcome;
+  if (method === "fp32") return (native ? trainNative : trainFp32)(dataset, budget, seed, training);
+  return (native ? trainPosix : trainInt8)(dataset, budget, seed, module, training);
 }
 
 // The channel closes when the answer has been sent, or when the parent has gone.

@@ -71,6 +71,30 @@ export function encodeSamples(dataset: Dataset, options: SampleFileOptions = {})
 }
 
 /**
+ * The bytes of a sample file with all training images, then all test images, flagged as held out, each in the set's order. A pixel p
+ * becomes p >> 1.
+ * @param channels bytes of a pixel
+ */
+export function encodeParts(dataset: Dataset, channels = 1): Uint8Array<ArrayBuffer> {
+  const { train, test, height, width, classes } = dataset;
+  const size = height * width * channels;
+  const stride = SAMPLE_HEADER_BYTES + ((size + 3) & ~3);
+  const count = train.count + test.count;
+  const bytes = new Uint8Array(HEADER_BYTES + count * stride);
+  writeHeader(bytes, { count, height, width, channels, classes: classes.length, stride });
+  let at = HEADER_BYTES;
+  for (const images of [train, test]) {
+    for (let i = 0; i < images.count; i++, at += stride) {
+      bytes[at] = images.labels[i] as number;
+      bytes[at + 1] = images === test ? 1 : 0;
+      for (let k = 0; k < size; k++)
+        bytes[at + SAMPLE_HEADER_BYTES + k] = (images.pixels[i * size + k] as number) >> 1;
+    }
+  }
+  return bytes;
+}
+
+/**
  * The bytes of a sample file that plays a clip: no labels, a pixel p becomes p − 128.
  * @param perSecond frames per second at most; 0: as fast as the device can
  */

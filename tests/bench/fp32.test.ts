@@ -31,6 +31,18 @@ const NETS: [name: string, NetSpec][] = [
   ["strided", small({ kind: "conv2d", filters: 6, kernel: 3, stride: 2 }, { kind: "relu" })],
   ["padded and strided", small({ kind: "conv2d", filters: 4, kernel: 5, stride: 3, padding: "same" })],
   ["padded by a number", small({ kind: "conv2d", filters: 4, kernel: 3, stride: 2, padding: 1 })],
+  [
+    "residual",
+    small(
+      { kind: "conv2d", filters: 4, kernel: 3, padding: 1 },
+      { kind: "relu" },
+      { kind: "conv2d", filters: 4, kernel: 3, padding: 1 },
+      { kind: "relu" },
+      { kind: "conv2d", filters: 4, kernel: 3, padding: 1 },
+      { kind: "residual", from: 1 },
+      { kind: "relu" },
+    ),
+  ],
   ["depthwise", small({ kind: "depthwise", kernel: 3 }, { kind: "relu" })],
   ["depthwise, padded and strided", small({ kind: "depthwise", kernel: 3, stride: 2, padding: 1 })],
   [
@@ -100,8 +112,10 @@ class TfjsNet {
   loss(x: Float32Array, label: number): tf.Scalar {
     let value: tf.Tensor4D = tf.tensor4d(x, [1, ...this.#net.input]);
     let next = 0;
+    const outputs: tf.Tensor4D[] = [];
     for (const spec of this.#net.layers) {
       if (spec.kind === "relu") value = tf.relu(value);
+      else if (spec.kind === "residual") value = tf.add(value, outputs[spec.from]!);
       else if (spec.kind === "maxPool")
         value = tf.maxPool(value, spec.size, spec.stride ?? spec.size, "valid");
       else if (spec.kind === "depthwise") {
@@ -118,6 +132,7 @@ class TfjsNet {
             : ([spec.stride ?? 1, spec.padding ?? "valid"] as const);
         value = tf.conv2d(input, weights as unknown as tf.Tensor4D, stride, padding).add(bias);
       }
+      outputs.push(value);
     }
     const logits = value.reshape([1, value.size]) as tf.Tensor2D;
     return tf.losses.softmaxCrossEntropy(tf.oneHot([label], value.size), logits).asScalar();
