@@ -26,7 +26,7 @@ async function buildGuest(): Promise<string> {
     compiler,
     jobs: [FP32_SOURCE, ...sources].map((source) => ({
       source,
-      flags: [...FP32_FLAGS, ...FPU, "-ffunction-sections", `-I${join(ROOT, "boards/runtime")}`],
+      flags: [...FP32_FLAGS, ...FPU, "-ffunction-sections"],
     })),
     linkFlags: [...FPU, "--specs=nano.specs", "-nostartfiles", "-Wl,--gc-sections", "-T", script, "-lm"],
     linkInputs: [script],

@@ -1,4 +1,4 @@
-/** The FP32 reference in C (boards/fp32), as a process of this machine: the same step as trainer.ts, several times faster. */
+/** The FP32 reference in C (boards/runtime/fp32), as a process of this machine: the same step as trainer.ts, several times faster. */
 import { writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { compileProgram } from "../../host/build/compile-c.ts";
@@ -9,12 +9,13 @@ import { elements, type LayerPlan, type NetSpec, planNet, windowOf } from "../ne
 import { openPipe, type Pipe } from "../pipe.ts";
 import { Fp32Trainer } from "./trainer.ts";
 
-const FOLDER = join(ROOT, "boards/fp32");
-export const FP32_SOURCE = join(FOLDER, "fp32.c");
+const RUNTIME = join(ROOT, "boards/runtime");
+export const FP32_SOURCE = join(RUNTIME, "fp32/fp32.c");
 
 /** Sums may be taken in any order, as vector units take them. */
 export const FP32_FLAGS = [
   ...["-std=c11", "-Wall", "-Wextra", "-Werror", "-O3"],
+  `-I${RUNTIME}`,
   ...["-fno-math-errno", "-fassociative-math", "-fno-signed-zeros", "-fno-trapping-math"],
 ];
 
@@ -53,7 +54,7 @@ async function buildNative(): Promise<string> {
   const output = join(ROOT, "dist/bench/fp32/fp32");
   await compileProgram({
     compiler,
-    jobs: [FP32_SOURCE, join(FOLDER, "main_host.c")].map((source) => ({ source, flags })),
+    jobs: [FP32_SOURCE, join(ROOT, "boards/posix/main_fp32.c")].map((source) => ({ source, flags })),
     linkFlags: ["-lm"],
     objects: join(ROOT, "dist/bench/fp32/objects"),
     output,

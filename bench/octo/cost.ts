@@ -1,6 +1,6 @@
 /**
  * `npm run bench:octo -- --cost`: what a training step of each net costs on the emulated Cortex-M4, INT8 as portable and as device
- * module beside FP32 in plain C with the FPU (boards/fp32).
+ * module beside FP32 in plain C with the FPU (boards/runtime/fp32).
  */
 import { join } from "node:path";
 import { buildModules, ROOT, type Target } from "../../host/build/modules.ts";

@@ -19,7 +19,7 @@ export interface Row {
   name: string;
   net: NetName;
   method: "fp32" | "int8";
-  /** Trained by C: FP32 by boards/fp32, INT8 by the posix firmware. */
+  /** Trained by C: FP32 by boards/runtime/fp32, INT8 by the posix firmware. */
   native: boolean;
   /** What the method is called in a table. */
   title: string;
@@ -34,7 +34,7 @@ export interface RowResult {
   title: string;
   budget: Budget;
   /** What computed; absent: Node, with evaluations in its seconds. */
-  engine?: "boards/fp32, C" | "posix firmware, wasm3 and C" | "Node, V8";
+  engine?: "boards/runtime/fp32, C" | "posix firmware, wasm3 and C" | "Node, V8";
   /** SHA-256 of the module, for INT8. */
   module?: string;
   machine: Machine;
@@ -187,7 +187,7 @@ export async function measureRows(options: RowsOptions): Promise<void> {
         net,
         title,
         budget,
-        engine: !row.native ? "Node, V8" : sha256 ? "posix firmware, wasm3 and C" : "boards/fp32, C",
+        engine: !row.native ? "Node, V8" : sha256 ? "posix firmware, wasm3 and C" : "boards/runtime/fp32, C",
         ...(sha256 && { module: sha256 }),
         machine: thisMachine(),
         outcomes,

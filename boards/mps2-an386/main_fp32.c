@@ -1,10 +1,10 @@
-// The FP32 reference (boards/fp32) on the emulated board: takes the steps that lie in external RAM, the last one between the
+// The FP32 reference (boards/runtime/fp32) on the emulated board: takes the steps that lie in external RAM, the last one between the
 // markers of the counting plugin, and tells each loss (the bits of a float), and the RAM that the net takes.
 //
 //   words: steps, rate (a float), the plan, then for each step its label and its input (floats)
 #include <string.h>
 
-#include "../fp32/fp32.h"
+#include "fp32/fp32.h"
 #include "semihosting.h"
 
 extern char __pool_start[], __pool_end[];

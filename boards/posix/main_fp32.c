@@ -11,7 +11,7 @@
 #include <string.h>
 #include <time.h>
 
-#include "fp32.h"
+#include "fp32/fp32.h"
 
 static _Noreturn void stop(const char *why) {
   fprintf(stderr, "fp32: %s\n", why);

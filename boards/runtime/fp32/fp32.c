@@ -1,4 +1,4 @@
-#include "fp32.h"
+#include "fp32/fp32.h"
 
 #include <math.h>
 #include <string.h>
