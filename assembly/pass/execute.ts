@@ -136,6 +136,8 @@ function onward(stage: Stage): usize {
  * Computes a rectangle of a stage, takes over what moved and passes it on. `judge`: bitmap of what moved by more than `harm`,
  * or 0. Returns how many positions changed.
  */
+// @ts-ignore: decorator
+@inline
 export function rectangle(stage: Stage, y0: i32, y1: i32, x0: i32, x1: i32, judge: usize, harm: i32): i32 {
   let rows = freshBytes / stage.pitch;
   if (stage.previous.recomputed) rows = min(rows, rowsFrom(stage, bandBytes / stage.previous.pitch));

@@ -36,6 +36,8 @@ export function reserve(words: i32): void {
 }
 
 /** The runs of a row, closed over small gaps; returns the end of the list. */
+// @ts-ignore: decorator
+@inline
 function runsOf(stage: Stage, oy: i32, gap: i32): usize {
   let at = stage.todo + ((<usize>(oy * stage.words)) << 2);
   let end = row;
