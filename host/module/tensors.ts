@@ -1,5 +1,6 @@
 // Where the tensors of a model lie in its learned state, found out by running its module: an app that keeps a weights file has a
-// table of them; of any other the calls of intrinsics tell shapes and places, since every weight passes through them.
+// table of them; of any other the calls of intrinsics tell shapes and places, since every weight passes through them. A replay buffer
+// behind the layers is recognised by its head.
 import { stateHeader } from "../protocol/checkpoint.ts";
 import { type WeightsEntry, weightsTable } from "../protocol/weights.ts";
 import { drawKey } from "./mix.ts";
@@ -22,6 +23,8 @@ const CONV2D = 1;
 const DENSE = 2;
 /** Layers that are looked for. */
 const MAX_LAYERS = 256;
+/** Bytes before a sample's elements in a replay buffer. */
+const SLOT_HEADER = 4;
 
 const upTo = (n: number, unit: number) => Math.ceil(n / unit) * unit;
 
@@ -40,6 +43,8 @@ interface Drawn {
 export async function tensorsOf(module: Uint8Array<ArrayBuffer>, intrinsics: BufferSource): Promise<Tensors> {
   const drawn: Drawn[] = [];
   const entries = new Map<number, WeightsEntry>();
+  /** Elements that enter a layer, by its number. */
+  const inputs = new Map<number, number>();
   let view = new DataView(new ArrayBuffer(0));
   const observe = (name: string, args: readonly number[]) => {
     if (name === "drawMasters" && drawn.length < MAX_LAYERS) {
@@ -62,6 +67,7 @@ export async function tensorsOf(module: Uint8Array<ArrayBuffer>, intrinsics: Buf
       number,
       number,
     ];
+    inputs.set(layer.index, h * w * c);
     const masters = layer.masters - host.stateAddress;
     entries.set(layer.index, {
       index: layer.index,
@@ -96,13 +102,23 @@ export async function tensorsOf(module: Uint8Array<ArrayBuffer>, intrinsics: Buf
   const layers = drawn.filter(({ weights }) => weights !== 0);
   const found = [...entries.values()].sort((a, b) => a.index - b.index);
   const ends = found.map(({ biases, shape }) => upTo(biases + 4 * shape[0], 8));
-  const starts = [...found.map(({ masters }) => masters - LAYER_HEADER).slice(1), state.length];
+  const end = ends.at(-1) ?? 0;
+  const last = holdsSamples(state, end, [...inputs.values()]) ? end : state.length;
+  const starts = [...found.map(({ masters }) => masters - LAYER_HEADER).slice(1), last];
   if (found.length !== layers.length || ends.some((end, i) => end !== starts[i])) {
     throw new TensorsError(
       "the model keeps more than weights and biases, and only its app can tell where: call keep() on the model",
     );
   }
   return { entries: found, structure };
+}
+
+/** Whether a replay buffer begins here: it says how large a slot is and of how many bits an element, of what enters some layer. */
+function holdsSamples(state: Uint8Array, at: number, inputs: readonly number[]): boolean {
+  if (at + 8 > state.length) return false;
+  const view = new DataView(state.buffer, state.byteOffset, state.length);
+  const [slot, bits] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
+  return bits >= 1 && bits <= 8 && inputs.some((n) => slot === upTo(SLOT_HEADER + Math.ceil((n * bits) / 8), 4));
 }
 
 /** The layer whose first weights are drawn with a key, at seed 0. */

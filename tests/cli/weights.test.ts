@@ -24,10 +24,11 @@ afterEach(async () => {
   for (let cleanup = cleanups.pop(); cleanup; cleanup = cleanups.pop()) await cleanup();
 });
 
-let module: string;
+let modules: Record<"trainer" | "personalise", string>;
 beforeAll(async () => {
   const built = await buildModules();
-  module = built.find(({ app, target }) => app === "trainer" && target === "device")!.path;
+  const path = (name: string) => built.find(({ app, target }) => app === name && target === "device")!.path;
+  modules = { trainer: path("trainer"), personalise: path("personalise") };
 });
 
 interface Scene {
@@ -37,7 +38,7 @@ interface Scene {
   at: string[];
   bridge: Bridge;
   client: TestClient;
-  device(id: string, seed: number, steps: number): Promise<VirtualDevice>;
+  device(id: string, seed: number, steps: number, app?: keyof typeof modules): Promise<VirtualDevice>;
 }
 
 async function scene(): Promise<Scene> {
@@ -52,8 +53,8 @@ async function scene(): Promise<Scene> {
   cleanups.push(() => client.close());
   const samples = join(folder, "samples.bin");
   await writeSampleFile(samples, await loadDataset("generated", { limit: { train: 40 } }), { seed: 1 });
-  const device = async (id: string, seed: number, steps: number) => {
-    const it = await startVirtualDevice({ id, board: "node", module, samples });
+  const device: Scene["device"] = async (id, seed, steps, app = "trainer") => {
+    const it = await startVirtualDevice({ id, board: "node", module: modules[app], samples });
     cleanups.push(() => it.stop());
     bridge.attach(it.link, "memory");
     await it.link.request("start", { seed, steps });
@@ -84,6 +85,28 @@ describe("octomote weights", () => {
     const put = await run(["weights", "put", file, "--device", "garden", ...at]);
     expect(put).toMatchObject({ code: 0, stdout: expect.stringContaining(want) });
     expect(await digest(garden)).toBe(want);
+  });
+
+  it("brings what a user has taught one device to another: a head above frozen layers, and the samples behind it", async () => {
+    const { at, device, folder } = await scene();
+    const kitchen = await device("kitchen", 1, 30, "personalise");
+    const garden = await device("garden", 2, 3, "personalise");
+    const file = join(folder, "kitchen.weights");
+    const got = await run(["weights", "get", file, "--device", "kitchen", "--json", ...at]);
+    expect(got).toMatchObject({ code: 0, stderr: "" });
+    const want = await digest(kitchen);
+    expect(JSON.parse(got.stdout)).toMatchObject({ device: "kitchen", sha256: want });
+    expect(decodeWeights(await readFile(file)).entries.at(-1)?.shape.at(0)).toBe(10);
+    expect(await digest(garden)).not.toBe(want);
+    expect(await run(["weights", "put", file, "--device", "garden", ...at])).toMatchObject({ code: 0 });
+    expect(await digest(garden)).toBe(want);
+
+    const porch = await device("porch", 1, 3);
+    const before = await digest(porch);
+    const refused = await run(["weights", "put", file, "--device", "porch", ...at]);
+    expect(refused.code).not.toBe(0);
+    expect(refused.stderr).toMatch(/porch/);
+    expect(await digest(porch)).toBe(before);
   });
 
   it("reads a device that runs without stopping it", async () => {

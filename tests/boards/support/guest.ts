@@ -8,7 +8,7 @@ import { buildFirmware } from "../../../host/build/firmware.ts";
 import { emulatorArgs, readEmulatedBoard } from "../../../host/devices/boot-image.ts";
 
 const BOARD = "mps2-an386";
-const LIMIT_MS = 240_000;
+const LIMIT_MS = 120_000;
 
 /** A word, then numbers of 32 bits. */
 export interface GuestLine {
