@@ -118,7 +118,9 @@ function holdsSamples(state: Uint8Array, at: number, inputs: readonly number[]):
   if (at + 8 > state.length) return false;
   const view = new DataView(state.buffer, state.byteOffset, state.length);
   const [slot, bits] = [view.getUint32(at, true), view.getUint32(at + 4, true)];
-  return bits >= 1 && bits <= 8 && inputs.some((n) => slot === upTo(SLOT_HEADER + Math.ceil((n * bits) / 8), 4));
+  return (
+    bits >= 1 && bits <= 8 && inputs.some((n) => slot === upTo(SLOT_HEADER + Math.ceil((n * bits) / 8), 4))
+  );
 }
 
 /** The layer whose first weights are drawn with a key, at seed 0. */

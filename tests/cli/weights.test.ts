@@ -96,7 +96,11 @@ describe("octomote weights", () => {
     expect(got).toMatchObject({ code: 0, stderr: "" });
     const want = await digest(kitchen);
     expect(JSON.parse(got.stdout)).toMatchObject({ device: "kitchen", sha256: want });
-    expect(decodeWeights(await readFile(file)).entries.at(-1)?.shape.at(0)).toBe(10);
+    expect(
+      decodeWeights(await readFile(file))
+        .entries.at(-1)
+        ?.shape.at(0),
+    ).toBe(10);
     expect(await digest(garden)).not.toBe(want);
     expect(await run(["weights", "put", file, "--device", "garden", ...at])).toMatchObject({ code: 0 });
     expect(await digest(garden)).toBe(want);
