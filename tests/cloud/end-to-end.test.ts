@@ -211,11 +211,13 @@ requires("gcc", "mosquitto", "qemu-system-arm", "arm-none-eabi-gcc").describe(
         learner = trainer();
 
         await quiet(devices);
+        // Not `lost`: of short frames that came by another way than they were sent, some get the number of a neighbour, and
+        // then a number counts as missing though no sample is. What was kept is compared one by one below.
         const done = await progress(
           () => learner,
-          ({ samples, steps, lost }) => samples >= published() && lost === 0 && steps > before.steps,
+          ({ samples, steps }) => samples >= published() && steps > before.steps,
         );
-        expect(done).toMatchObject({ samples: published(), lost: 0 });
+        expect(done).toMatchObject({ samples: published() });
         expect(done.decodedByWorkers).toBeGreaterThan(published() / 2);
         await kill(learner);
         expect(inJournal(folder).sort()).toEqual(receipts.sort());
