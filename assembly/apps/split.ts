@@ -21,7 +21,7 @@ const joint = paramInt("joint", 0) != 0;
 let trainer: HalfTrainer | null = null;
 if (joint) trainer = new HalfTrainer(model, { learningRate: param("lr", 0.002) });
 // a device that learns has less room for codebooks, and lends what it needs only to learn
-split.prepare(1, 14, 14, 16, joint ? paramInt("book", 4896) : paramInt("book", 10240), joint);
+split.prepare(1, 14, 14, 16, joint ? paramInt("book", 6136) : paramInt("book", 10240), joint);
 
 /** Milliseconds between two samples; a gradient that is late by more than `patience` is not waited for. */
 const every: i64 = paramInt("every", 20);

@@ -1,6 +1,6 @@
 // Codebooks (docs/sgq.md): checked once, then used in place; a plan says where their parts lie.
 import { BEFORE, LAST_PLACE, MAX_PLANES, MAX_SIDE } from "./check";
-import { crc32cOfLong } from "../device/crc32c";
+import { crc32c } from "../device/crc32c";
 import { TENSOR_C, TENSOR_H, TENSOR_W } from "../int8/structs";
 import {
   MARGIN,
@@ -81,8 +81,7 @@ export function open(book: usize, length: i32, at: usize): i32 {
   if (length < HEADER_BYTES + CRC_BYTES || length > MAX_BYTES || load<i32>(book, 8) != length || length & 3)
     return bad(8);
   const last = length - CRC_BYTES;
-  // a plan has 76 bytes at least, which are not needed yet
-  if (load<u32>(book + <usize>last) != crc32cOfLong(book, last, at)) return bad(last);
+  if (load<u32>(book + <usize>last) != crc32c(book, last)) return bad(last);
   const plan = changetype<Plan>(at);
   plan.book = book;
   plan.model = <i32>load<u16>(book, 2);

@@ -115,7 +115,7 @@ export const wasm3Defines = (height: number) => [
   "-Dd_m3CascadedOpcodes=0",
   "-Dd_m3VerboseErrorMessages=0",
   `-Dd_m3MaxFunctionStackHeight=${height}`,
-  "-Dd_m3CodePageAlignSize=1024",
+  "-Dd_m3CodePageAlignSize=2048",
   "-Dd_m3MaxConstantTableSize=64",
   "-Dd_m3MaxDuplicateFunctionImpl=2",
   // of later versions: parts that no module of ours may use. Without typed references there are neither stack
