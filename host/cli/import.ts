@@ -7,7 +7,7 @@ import { OctomoteError } from "../bridge/errors.ts";
 import type { Samples } from "../data/sample-file.ts";
 import type { ImportedModel } from "../models/import.ts";
 import { Exit, UsageError } from "./support/exit.ts";
-import { readInput, writeWhole } from "./support/files.ts";
+import { readInput, writeTogether } from "./support/files.ts";
 import { bytes, count, percent } from "./support/format.ts";
 import { Progress } from "./support/progress.ts";
 import { Screen } from "./support/screen.ts";
@@ -101,10 +101,13 @@ async function importFile(model: string, options: ImportVerbOptions): Promise<nu
   const { app, head, numbers, report } = imported as ImportedModel;
   const out = resolve(options.out);
   await mkdir(out, { recursive: true });
-  const files = [`${name}-net.ts`, ...(head ? [`${name}.weights`] : []), `${name}.ts`];
-  await writeWhole(join(out, `${name}-net.ts`), numbers);
-  if (head) await writeWhole(join(out, `${name}.weights`), head);
-  await writeWhole(join(out, `${name}.ts`), app);
+  const parts: [string, Uint8Array | string][] = [
+    [`${name}-net.ts`, numbers],
+    ...(head ? [[`${name}.weights`, head] as [string, Uint8Array]] : []),
+    [`${name}.ts`, app],
+  ];
+  const files = parts.map(([file]) => file);
+  await writeTogether(parts.map(([file, content]) => [join(out, file), content] as const));
   if (options.json) {
     process.stdout.write(`${JSON.stringify({ name, files, ...report }, null, 2)}\n`);
     return Exit.ok;

@@ -1,10 +1,10 @@
 // A float network as every reader of model files leaves it: convolutions, pools and sums over NHWC maps, each with the clamp behind it.
 // Dense layers are convolutions whose kernel is the whole map.
 
-/** A model that cannot be taken: what, where, and what to do. */
-export class ModelError extends Error {
-  override readonly name = "ModelError";
-}
+import { checkGroups, checkLayers, checkMap, checkWeights, checkWindow, MAX_LAYERS } from "./limits.ts";
+import { ModelError } from "./model-error.ts";
+
+export { ModelError };
 
 export type Shape = readonly [h: number, w: number, c: number];
 export type Pair = readonly [number, number];
@@ -77,6 +77,7 @@ export class GraphBuilder {
   readonly graph: Graph;
 
   constructor(input: Shape) {
+    checkMap("the model's input", input);
     this.graph = { input, nodes: [] };
   }
 
@@ -95,12 +96,15 @@ export class GraphBuilder {
   ): number {
     const c = this.shape(input)[2];
     const filters = bias.length;
+    checkWindow(name, window);
+    checkGroups(name, groups, c, filters);
     const want = (filters * window.kernel[0] * window.kernel[1] * c) / groups;
-    if (c % groups !== 0 || filters % groups !== 0 || weights.length !== want) {
+    if (weights.length !== want) {
       throw new ModelError(
         `${name}: ${weights.length} weights for ${filters} filters over ${c} channels in ${groups} groups, which takes ${want}`,
       );
     }
+    checkWeights(name, want / filters, filters);
     const [h, w] = this.#slide(name, input, window);
     finite(name, weights);
     finite(name, bias);
@@ -126,6 +130,7 @@ export class GraphBuilder {
   }
 
   pool(op: PoolNode["op"], name: string, input: number, window: Window): number {
+    checkWindow(name, window);
     const [h, w] = this.#slide(name, input, window);
     const shape: Shape = [h, w, this.shape(input)[2]];
     return this.#push({ op, name, inputs: [input], shape, ...FREE, ...window });
@@ -150,22 +155,36 @@ export class GraphBuilder {
   scale(name: string, input: number, factor: Float32Array, term: Float32Array, shared: boolean): number {
     finite(name, factor);
     finite(name, term);
+    const channels = this.shape(input)[2];
+    if (factor.length !== channels || term.length !== channels) {
+      throw new ModelError(
+        `${name}: ${factor.length} factors and ${term.length} terms for ${channels} channels: the file is damaged`,
+      );
+    }
     const node = this.graph.nodes[input];
     if (node?.op === "conv2d" && !shared && node.lo === -Infinity && node.hi === Infinity) {
       const fanIn = node.weights.length / node.bias.length;
-      node.weights = node.weights.map((w, i) => w * factor[Math.floor(i / fanIn)]!);
-      node.bias = node.bias.map((b, o) => b * factor[o]! + term[o]!);
+      node.weights = finite(
+        name,
+        node.weights.map((w, i) => w * factor[Math.floor(i / fanIn)]!),
+      );
+      node.bias = finite(
+        name,
+        node.bias.map((b, o) => b * factor[o]! + term[o]!),
+      );
       return input;
     }
     return this.conv(name, input, { kernel: [1, 1], ...WHOLE }, factor.length, factor, term);
   }
 
   clamp(name: string, input: number, lo: number, hi: number, shared: boolean): number {
+    if (!(lo <= hi)) throw new ModelError(`${name}: clamps to ${lo} … ${hi}, which holds no number`);
     const node = this.graph.nodes[input];
     // a maximum keeps the scale of what comes in, and has no clamp of its own
     if (node && !shared && node.op !== "maxPool") {
-      node.lo = Math.max(node.lo, lo);
-      node.hi = Math.min(node.hi, hi);
+      // one clamp behind another: bounds are clamped as values are
+      node.lo = Math.min(Math.max(node.lo, lo), hi);
+      node.hi = Math.min(Math.max(node.hi, lo), hi);
       return input;
     }
     const c = this.shape(input)[2];
@@ -185,7 +204,7 @@ export class GraphBuilder {
     const [top, left, bottom, right] = padding;
     const along = (length: number, axis: 0 | 1) => {
       const reach = (kernel[axis] - 1) * dilation[axis] + 1;
-      if (reach > length || [kernel, stride, dilation].some((pair) => !(pair[axis] >= 1))) {
+      if (reach > length) {
         throw new ModelError(
           `${name}: a window of ${reach} over ${length} positions: the map is too small for it`,
         );
@@ -196,6 +215,9 @@ export class GraphBuilder {
   }
 
   #push(node: GraphNode): number {
+    checkMap(node.name, node.shape);
+    // one more may be the head
+    checkLayers(node.name, this.graph.nodes.length, MAX_LAYERS);
     return this.graph.nodes.push(node) - 1;
   }
 }

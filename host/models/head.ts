@@ -3,7 +3,8 @@ import { fin } from "../module/mix.ts";
 import { STATE_HEADER_BYTES, STATE_MAGIC, STATE_VERSION } from "../protocol/checkpoint.ts";
 import { crc32c } from "../protocol/crc32c.ts";
 import { encodeWeights } from "../protocol/weights.ts";
-import type { ConvNode } from "./graph.ts";
+import { type ConvNode, ModelError } from "./graph.ts";
+import { BIAS_MAX } from "./limits.ts";
 import type { Scaling } from "./quantise.ts";
 
 /** Kinds of layers (assembly/octo/layer.ts). */
@@ -12,7 +13,10 @@ const BACKBONE = 8;
 const LAYER_HEADER = 16;
 /** Largest master, 127 times a unit of the INT8 weight. */
 const MASTER_MAX = 127 * 256;
-const BIAS_MAX = 2 ** 30;
+/** Biases are Q20. */
+const LARGEST_BIAS = BIAS_MAX / 2 ** 20;
+/** Largest weight over an input of 128ths: what errors and outputs are scaled by stays far from the ends of their range. */
+const LARGEST_WEIGHT = 2 ** 16;
 /** Range of an output before calibration (assembly/octo/conv2d.ts); logits have none. */
 const RANGE = 4n << 32n;
 /** Values enter a layer that learns as 128ths. */
@@ -36,6 +40,13 @@ export function headFile(node: ConvNode, net: Uint8Array | null, input: Scaling)
     return b - row.reduce((sum, w) => sum + w, 0) * input.scale * input.zero;
   });
   const largest = weights.reduce((most, w) => Math.max(most, Math.abs(w)), 2 ** -20);
+  if (!(largest <= LARGEST_WEIGHT) || !biases.every((b) => Math.abs(b) <= LARGEST_BIAS)) {
+    const bias = biases.reduce((most, b) => Math.max(most, Math.abs(b)), 0);
+    throw new ModelError(
+      `${node.name}: its outputs are too large to learn on: weights up to ${largest} over an input of 128ths (at most ${LARGEST_WEIGHT}), ` +
+        `biases up to ${bias} (at most ${LARGEST_BIAS}): divide the last layer's weights and biases by one number`,
+    );
+  }
   // the smallest power of two with which 127 reaches them all
   const exponent = Math.ceil(Math.log2(largest / 127));
   const masters = LAYER_HEADER + STATE_HEADER_BYTES;

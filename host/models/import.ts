@@ -9,6 +9,7 @@ import { encodeNet } from "../pass/net.ts";
 import { decodeStateRecord } from "../protocol/state-record.ts";
 import { type Graph, ModelError, type Shape } from "./graph.ts";
 import { headFile } from "./head.ts";
+import { ARENA } from "./limits.ts";
 import { readOnnx } from "./onnx/read.ts";
 import { quantise, type Scaling } from "./quantise.ts";
 import { runGraph } from "./reference.ts";
@@ -56,9 +57,6 @@ export interface ImportedModel {
 
 /** A data-set pixel p is p >> 1 on a device, and p / 255 in most models. */
 export const INPUT: Scaling = { scale: 1 / 127.5, zero: 0 };
-
-/** What a module may use: one page (asconfig.json). */
-const ARENA = 65_536;
 
 /** @throws ModelError, before anything is written */
 export async function importModel(

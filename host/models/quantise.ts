@@ -1,8 +1,12 @@
 // A float network as INT8: weights symmetric for each filter, activations in the range that calibration saw, rectifiers folded into the
 // clamp of the layer before. The last dense layer stays apart: it is the head that learns on the device.
-import { type Conv2d, type Net, NetError, type NetLayer } from "../pass/net.ts";
+import { type Conv2d, fixedPoint, type Net, NetError, type NetLayer } from "../pass/net.ts";
 import { type ConvNode, type Graph, type GraphNode, ModelError } from "./graph.ts";
+import { BIAS_MAX, checkLayers, MAX_LAYERS } from "./limits.ts";
 import { runGraph } from "./reference.ts";
+
+/** Outputs that are less than this of a unit are none. */
+const LEAST_MULTIPLIER = 2 ** -31;
 
 /** Of the values of a tensor so large a share lies in its range; the rest saturates. */
 const KEPT = 0.9999;
@@ -37,7 +41,9 @@ export function quantiseFilters(
   for (let o = 0; o < filters; o++) {
     const own = weights.subarray(o * fanIn, (o + 1) * fanIn);
     const largest = own.reduce((most, value) => Math.max(most, Math.abs(value)), 1e-6);
-    const scale = largest / 127;
+    // a filter of next to nothing has wider steps, so that its bias and its multiplier fit
+    const forBias = Math.abs(bias[o]!) / (inputScale * BIAS_MAX);
+    const scale = Math.max(largest / 127, forBias, (LEAST_MULTIPLIER * outputScale) / inputScale);
     for (const [k, value] of own.entries()) integers[o * fanIn + k] = Math.round(value / scale);
     biases[o] = Math.round(bias[o]! / (inputScale * scale));
     multiplier.push((inputScale * scale) / outputScale);
@@ -85,6 +91,7 @@ export function quantise(graph: Graph, frames: readonly Float32Array[], input: S
   if (head && nodes.length !== head.inputs[0]! + 1) {
     throw new ModelError(`${head.name}: the last layer takes ${head.inputs[0]}, not the layer before it`);
   }
+  checkLayers(nodes.at(-1)?.name ?? "", nodes.length - 1, MAX_LAYERS - 1);
   const bounds = calibrate(graph, nodes, frames);
   // what reaches the head through pools that keep the scale has zero point 0 as well
   const zeroIsZero = new Set([nodes.length - 1]);
@@ -102,7 +109,9 @@ export function quantise(graph: Graph, frames: readonly Float32Array[], input: S
     const output = node.op === "maxPool" ? of(node.inputs[0]!) : scalingOf(bounds[i]!, zeroIsZero.has(i));
     scalings.push(output);
     try {
-      return layerOf(node, node.inputs.map(of), output);
+      const layer = layerOf(node, node.inputs.map(of), output);
+      for (const factor of factorsOf(layer)) fixedPoint(factor);
+      return layer;
     } catch (error) {
       if (!(error instanceof NetError)) throw error;
       throw new ModelError(`${node.name}: ${error.message}; scale its weights or check the calibration data`);
@@ -130,6 +139,12 @@ function calibrate(graph: Graph, nodes: readonly GraphNode[], frames: readonly F
     }
     return boundsOf(values);
   });
+}
+
+function factorsOf(layer: NetLayer): readonly number[] {
+  if (layer.kind === "add") return layer.multipliers;
+  if (!("multiplier" in layer)) return [];
+  return typeof layer.multiplier === "number" ? [layer.multiplier] : layer.multiplier;
 }
 
 function layerOf(node: GraphNode, inputs: readonly Scaling[], output: Scaling): NetLayer {

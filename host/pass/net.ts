@@ -108,7 +108,7 @@ export function fixedPoint(factor: number): { multiplier: number; shift: number 
     shift--;
   }
   if (!(factor > 0) || shift < 1 || shift > 62)
-    throw new NetError(`a multiplier of ${factor}; it must be in [2^−32, 2^30)`);
+    throw new NetError(`it has a multiplier of ${factor}, and they are in [2^−32, 2^30)`);
   return { multiplier, shift };
 }
 

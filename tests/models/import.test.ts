@@ -162,6 +162,23 @@ describe("octomote import", () => {
     decodeWeights(readFileSync(join(folder, "app/my-model.weights")));
   });
 
+  it("writes all of its files or none", async () => {
+    const folder = temporaryTree();
+    writeFileSync(join(folder, "glyphs.onnx"), model);
+    writeFileSync(join(folder, "samples.bin"), bytes);
+    // the last of the files has no place
+    mkdirSync(join(folder, "app/glyphs.ts"), { recursive: true });
+    const { code, stderr } = await run([
+      ...["import", join(folder, "glyphs.onnx"), "--calibrate", join(folder, "samples.bin")],
+      ...["--out", join(folder, "app"), "--test", "1", "--frames", "1"],
+    ]);
+    expect({ code, stderr }).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining("glyphs.ts cannot be written: there is a folder of that name"),
+    });
+    expect(readdirSync(join(folder, "app"))).toEqual(["glyphs.ts"]);
+  });
+
   it("refuses what it cannot take, and writes nothing", async () => {
     const folder = temporaryTree({ "x.onnx": "nothing", "x.pt": "nothing" });
     mkdirSync(join(folder, "app"));

@@ -201,7 +201,7 @@ describe("what cannot be taken is refused by name", () => {
       [{ code: 3, inputs: [0, 1], outputs: [2], options: { 1: 1, 2: 1, ...options } }],
     );
   const cases: [string, () => Uint8Array, RegExp][] = [
-    ["NaN in a weight", () => conv({ data: Float32Array.of(Number.NaN) }), /y holds NaN at element 0/],
+    ["NaN in a weight", () => conv({ data: Float32Array.of(Number.NaN) }), /tensor w holds NaN at element 0/],
     [
       "weights in half precision",
       () => conv({ type: TYPE.float16, data: new Uint8Array(2) }),

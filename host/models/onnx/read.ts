@@ -73,6 +73,10 @@ class Reader {
   #node(node: NodeProto): void {
     const name = node.name || node.output[0] || node.opType;
     const at = (text: string) => new ModelError(`${node.opType} ${name}: ${text}`);
+    const [made] = node.output;
+    if (!made || this.#values.has(made) || this.#constants.has(made)) {
+      throw at(`makes ${made ? `${made}, which is there already` : "nothing"}: the file is damaged`);
+    }
     const first = this.#values.get(node.input[0] ?? "");
     const put = (id: number, flat = first?.flat ?? false) =>
       this.#values.set(node.output[0]!, { node: id, flat });
@@ -192,7 +196,11 @@ class Reader {
 
   /** A bound of Clip: an input since version 11, an attribute before. */
   #bound(node: NodeProto, i: number, name: string, otherwise: number): number {
-    return node.input[i] ? this.#floats(node, i).values[0]! : float(node, name, otherwise);
+    if (!node.input[i]) return float(node, name, otherwise);
+    const { name: of, values } = this.#floats(node, i);
+    if (values.length !== 1)
+      throw new ModelError(`tensor ${of} is a bound, and has ${values.length} elements`);
+    return values[0]!;
   }
 
   #bias(node: NodeProto, i: number, filters: number): Float32Array {

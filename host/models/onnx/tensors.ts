@@ -6,6 +6,7 @@ import {
   TensorProto_DataType as Type,
 } from "onnx-buf";
 import { finite, ModelError } from "../graph.ts";
+import { countOf } from "../limits.ts";
 
 export interface Floats {
   name: string;
@@ -17,7 +18,7 @@ export interface Floats {
 export function floatsOf(tensor: TensorProto): Floats {
   const { name, rawData } = tensor;
   const dims = tensor.dims.map(Number);
-  const count = dims.reduce((product, n) => product * n, 1);
+  const count = countOf(name, dims);
   if (tensor.externalData.length > 0) {
     throw new ModelError(`tensor ${name} lies outside the file: save the model with its weights inside`);
   }

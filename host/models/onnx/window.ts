@@ -4,15 +4,20 @@ import { ModelError, type Pair, type Shape, type Window } from "../graph.ts";
 import { int, ints, text } from "./tensors.ts";
 
 export function windowOf(node: NodeProto, kernel: readonly number[], [h, w]: Shape): Window {
-  const pair = (name: string): Pair => {
-    const [first = 1, second = first] = ints(node, name) ?? [];
-    return [first, second];
+  const numbers = (name: string, count: number, otherwise: number): number[] => {
+    const found = ints(node, name) ?? [];
+    if (found.length === 0) return Array<number>(count).fill(otherwise);
+    if (found.length === count) return found;
+    throw new ModelError(
+      `${node.opType} ${node.name}: ${name} has ${found.length} numbers; over two axes it has ${count}`,
+    );
   };
+  const pair = (name: string): Pair => numbers(name, 2, 1) as [number, number];
   const stride = pair("strides");
   const dilation = pair("dilations");
   const size: Pair = [kernel[0]!, kernel[1]!];
   const auto = text(node, "auto_pad");
-  let padding = (ints(node, "pads") ?? [0, 0, 0, 0]) as [number, number, number, number];
+  let padding = numbers("pads", 4, 0) as [number, number, number, number];
   if (auto === "SAME_UPPER" || auto === "SAME_LOWER") {
     const sides = ([h, w] as const).map((length, axis) => {
       const reach = (size[axis]! - 1) * dilation[axis]! + 1;

@@ -1,6 +1,7 @@
 // A TFLite model, in float or full INT8, as a graph. Of a quantised one the weights become numbers again; the ranges of activations are
 // found anew on the calibration data, for the device's own arithmetic.
 import {
+  finite,
   type Graph,
   GraphBuilder,
   ModelError,
@@ -9,6 +10,7 @@ import {
   sizeOf,
   type Window,
 } from "../graph.ts";
+import { checkScales, countOf } from "../limits.ts";
 import {
   ADD,
   BUFFER,
@@ -244,7 +246,7 @@ class Reader {
     const shape = tensor.ints(TENSOR.shape);
     const type = tensor.byte(TENSOR.type);
     const data = this.#data(i);
-    const count = shape.reduce((product, n) => product * n, 1);
+    const count = countOf(name, shape);
     const unit = { [TYPE.float32]: 4, [TYPE.int32]: 4, [TYPE.int8]: 1, [TYPE.uint8]: 1 }[type];
     if (unit === undefined) {
       throw new ModelError(`tensor ${name} is of type ${type}: convert the model in float32 or full INT8`);
@@ -259,7 +261,10 @@ class Reader {
       return {
         name,
         shape,
-        values: Float32Array.from({ length: count }, (_, k) => view.getFloat32(4 * k, true)),
+        values: finite(
+          name,
+          Float32Array.from({ length: count }, (_, k) => view.getFloat32(4 * k, true)),
+        ),
       };
     }
     const quantisation = tensor.table(TENSOR.quantisation);
@@ -268,6 +273,8 @@ class Reader {
     if (scales.length === 0)
       throw new ModelError(`tensor ${name} is quantised, but the file has no scale for it`);
     const axis = quantisation?.int(QUANTISATION.axis) ?? 0;
+    const range = { [TYPE.int8]: [-128, 127], [TYPE.uint8]: [0, 255] }[type] ?? [0, 0];
+    checkScales(name, scales, zeros, shape[axis], range as [number, number]);
     const inner = shape.slice(axis + 1).reduce((product, n) => product * n, 1);
     const channel = (k: number) => (scales.length === 1 ? 0 : Math.floor(k / inner) % scales.length);
     const read = (k: number) => {
