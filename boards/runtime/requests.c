@@ -161,11 +161,13 @@ static Error readRegion(const Request *request, CborWriter *answer, Fault *fault
   Error error = need(request, 1 << 2 | 1 << 3 | 1 << 4, fault);
   if (error == OM_OK) error = findRange(request, (uint64_t)request->number[4], &at, &total, fault);
   if (error != OM_OK) return error;
-  putDone(answer, request, 2);
+  putDone(answer, request, 3);
   cborInt(answer, 2);
   cborBytes(answer, at, (uint32_t)request->number[4]);
   cborInt(answer, 3);
   cborInt(answer, total);
+  cborInt(answer, 4);
+  cborInt(answer, loopSteps());
   return OM_OK;
 }
 

@@ -1,23 +1,35 @@
 // octomote replay: repeats a device's training on this machine, step by step, and shows what its layers did.
 
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setImmediate as breathe } from "node:timers/promises";
+import { Option } from "commander";
 import { OctomoteError } from "../bridge/errors.ts";
-import type { LayerSnapshot } from "../replay/inspector.ts";
-import type { Replay, ReplayResult } from "../replay/replayer.ts";
+import type { VirtualBoard } from "../devices/virtual-device.ts";
+import type { Elsewhere } from "../replay/elsewhere.ts";
+import type { Replay, ReplayOptions, ReplayResult } from "../replay/replayer.ts";
 import type { Run, Session } from "../replay/session.ts";
+import { elsewhereLines, ending, heading, type Row, rowLines, whyEmpty } from "./replay/text.ts";
 import { buildInThread } from "./support/apps.ts";
 import { Exit, UsageError } from "./support/exit.ts";
 import { readInput } from "./support/files.ts";
-import { bars, count, decimal, percent } from "./support/format.ts";
+import { count } from "./support/format.ts";
 import { Screen } from "./support/screen.ts";
-import { harmless, style } from "./support/style.ts";
-import { tableLines } from "./support/table.ts";
+import { style } from "./support/style.ts";
 import { type DefineVerb, whole } from "./support/verb.ts";
+
+/** The line that says how far it is, is drawn again after this time. */
+const DRAW_MS = 100;
+/** Rows of a replay whose `--every` is not said. */
+const ROWS = 10;
 
 interface ReplayCommand {
   log: string;
   run?: number;
   until?: number;
   every?: number;
+  on?: VirtualBoard;
   json?: boolean;
 }
 
@@ -25,7 +37,7 @@ export const defineReplay: DefineVerb = (program, finish) => {
   program
     .command("replay")
     .description("repeat a recorded training step by step, and look at it")
-    .requiredOption("--log <file>", "a session that start or sim recorded (--record)")
+    .requiredOption("--log <file>", "a session that start, bridge or sim recorded (--record)")
     .option("--run <n>", "which start of the device, from 1; the last if nothing is said", whole(1, 1e6))
     .option("--until <step>", "end after this step", whole(0, 0xffff_ffff))
     .option(
@@ -33,34 +45,31 @@ export const defineReplay: DefineVerb = (program, finish) => {
       "show the layers after so many steps; ten times in all if nothing is said",
       whole(1, 1e9),
     )
+    .addOption(
+      new Option(
+        "--on <board>",
+        "repeat it on firmware too, and find the step and the tensors in which it differs from V8",
+      ).choices(["posix", "mps2-an386", "node"]),
+    )
     .option("--json", "print one JSON object")
     .addHelpText(
       "after",
       `
-Ends with 0 if the replay agrees with everything that the device told, with 1 if it does not: then it names the step.
+Ends with 0 if the replay agrees with everything that the device told, with 1 if it does not: then it names the step,
+and what differs in the learned state as far as the log tells it.
 
 Examples:
   $ octomote replay --log session.cbor
   $ octomote replay --log session.cbor --until 130 --every 1
+  $ octomote replay --log session.cbor --on mps2-an386
   $ octomote replay --log session.cbor --json | jq '.rows[].loss'
 `,
     )
     .action(async (options: ReplayCommand) => finish(await replayLog(options)));
 };
 
-/** What is known after a step. */
-interface Row {
-  step: number;
-  /** Running mean that the app tells; cross-entropy of the last sample. */
-  loss?: number;
-  stepLoss?: number;
-  accuracy?: number;
-  layers: LayerSnapshot[];
-}
-
 async function replayLog(options: ReplayCommand): Promise<number> {
   const { readSession } = await import("../replay/session.ts");
-  const { replay } = await import("../replay/replayer.ts");
   const screen = new Screen(options.json ? process.stderr : process.stdout);
   const session = readSession(await readInput(options.log));
   const number = options.run ?? session.runs.length;
@@ -70,52 +79,119 @@ async function replayLog(options: ReplayCommand): Promise<number> {
       throw new OctomoteError(`${options.log} holds no start of the device`, whyEmpty(session));
     throw new UsageError(`the log has ${session.runs.length} runs`, `--run takes 1 … ${session.runs.length}`);
   }
-  const last = Math.min(run.steps, options.until ?? run.steps);
-  const every = options.every ?? Math.max(1, Math.ceil(last / 10));
-  const rows: Row[] = [];
   if (!options.json) for (const line of heading(session, run, number)) screen.line(line);
   const built = await buildInThread({ intrinsics: true }, () => {});
-  const result = await replay({
-    session,
-    run,
-    intrinsics: (await readInput(built.intrinsics)) as Uint8Array<ArrayBuffer>,
-    ...(options.until !== undefined && { until: options.until }),
-    stepped: (step, it) => {
-      if (step !== 0 && step % every !== 0 && step !== last) return;
-      const row = rowOf(step, it);
-      if (options.json) rows.push(row);
-      else if (step > 0) for (const line of rowLines(row, screen.columns)) screen.line(line);
-    },
-  });
-  const agrees = result.difference === undefined;
+  const intrinsics = (await readInput(built.intrinsics)) as Uint8Array<ArrayBuffer>;
+  const { rows, result, digests } = await repeat({ session, run, intrinsics }, options, screen);
+  if (!options.json) for (const line of ending(session, run, result)) screen.line(line);
+  const elsewhere =
+    options.on === undefined
+      ? undefined
+      : await repeatOn(options.on, { session, run, intrinsics }, digests, screen);
   if (options.json) {
     const { device, board, engine, source } = session.info;
     const told = { device, board, engine, source, run: number, seed: run.seed, steps: run.steps };
-    process.stdout.write(
-      `${JSON.stringify({ session: told, damage: session.damage, rows, result }, null, 2)}\n`,
-    );
-  } else for (const line of ending(session, run, result)) screen.line(line);
-  return agrees ? Exit.ok : Exit.failed;
+    const all = { session: told, damage: session.damage, rows, result, elsewhere };
+    process.stdout.write(`${JSON.stringify(all, null, 2)}\n`);
+  } else if (elsewhere) for (const line of elsewhereLines(elsewhere, result)) screen.line(line);
+  return result.difference || elsewhere?.difference ? Exit.failed : Exit.ok;
 }
 
-function whyEmpty(session: Session): string {
-  if (session.damage) return `it was not read past byte ${session.damage.offset}: ${session.damage.reason}`;
-  return "record from before the device is started: octomote start --record FILE";
+/** In V8; digests after each step where another engine is to be compared with it. */
+async function repeat(
+  what: ReplayOptions,
+  { until, every: wanted, on, json }: ReplayCommand,
+  screen: Screen,
+): Promise<{ rows: Row[]; result: ReplayResult; digests: string[] }> {
+  const { replay } = await import("../replay/replayer.ts");
+  const last = Math.min(what.run.steps, until ?? what.run.steps);
+  const every = wanted ?? Math.max(1, Math.ceil(last / ROWS));
+  const rows: Row[] = [];
+  const digests: string[] = [];
+  const progress = new Steps(screen, "replaying", last);
+  const result = await replay({
+    ...what,
+    ...(until !== undefined && { until }),
+    stepped: async (step, it) => {
+      if (on !== undefined) digests.push(it.digest());
+      await progress.at(step);
+      if (step !== 0 && step % every !== 0 && step !== last) return;
+      const row = rowOf(step, it);
+      if (json) rows.push(row);
+      else if (step > 0) for (const line of rowLines(row, screen.columns)) screen.line(line);
+    },
+  });
+  screen.clear();
+  return { rows, result, digests };
 }
 
-function heading(session: Session, run: Run, number: number): string[] {
-  const { device, board, engine, module, source } = session.info;
-  const runs = session.runs.length > 1 ? `, run ${number} of ${session.runs.length}` : "";
-  const about = [board, engine, harmless(source), `module of ${count(module.length)} bytes`].map(harmless);
-  const lines = [`${style.bold(harmless(device))} ${style.dim(about.join(" · "))}`];
-  lines.push(style.dim(`seed ${run.seed}${runs}, ${count(run.steps)} steps in the log`));
-  const { damage } = session;
-  if (damage) {
-    lines.push(
-      `${style.yellow("!")} the log is whole up to byte ${damage.offset} (${damage.reason}): this much is replayed`,
-    );
-  } else if (!session.ended) lines.push(style.dim("the recording was cut off between two entries"));
-  return lines;
+/** On a device with the module and the samples of the log. */
+async function repeatOn(
+  board: VirtualBoard,
+  what: ReplayOptions & { session: Session; run: Run },
+  digests: readonly string[],
+  screen: Screen,
+): Promise<Elsewhere> {
+  const { replay } = await import("../replay/replayer.ts");
+  const { repeatElsewhere } = await import("../replay/elsewhere.ts");
+  const { startVirtualDevice } = await import("../devices/virtual-device.ts");
+  const { unhurried } = await import("../data/sample-file.ts");
+  const steps = digests.length - 1;
+  const folder = await mkdtemp(join(tmpdir(), "octomote-replay-"));
+  const progress = new Steps(screen, `on ${board}`, steps);
+  try {
+    const module = join(folder, "module.wasm");
+    const samples = join(folder, "samples.bin");
+    await writeFile(module, what.session.info.module);
+    await writeFile(samples, unhurried(what.session.file ?? new Uint8Array()));
+    const device = await startVirtualDevice({ id: "replay", board, module, samples });
+    try {
+      return await repeatElsewhere({
+        run: what.run,
+        steps,
+        link: device.link,
+        digestOf: (step) => digests[step] as string,
+        stateOf: async (until) => {
+          let found = { state: new Uint8Array(), layout: [] } as Awaited<
+            ReturnType<Parameters<typeof repeatElsewhere>[0]["stateOf"]>
+          >;
+          const stepped = (step: number, it: Replay) => {
+            if (step === until) found = { state: it.state(), layout: it.layout() };
+          };
+          await replay({ ...what, until, stepped });
+          return found;
+        },
+        tell: (step) => void progress.at(step),
+      });
+    } finally {
+      await device.stop();
+    }
+  } finally {
+    screen.clear();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+/** A line that says how far a long log is; on a terminal alone. */
+class Steps {
+  readonly #screen: Screen;
+  readonly #doing: string;
+  readonly #all: number;
+  #drawn = performance.now();
+
+  constructor(screen: Screen, doing: string, all: number) {
+    this.#screen = screen;
+    this.#doing = doing;
+    this.#all = all;
+  }
+
+  async at(step: number): Promise<void> {
+    const now = performance.now();
+    if (now - this.#drawn < DRAW_MS) return;
+    this.#drawn = now;
+    this.#screen.block([style.dim(`  ${this.#doing} … step ${count(step)} of ${count(this.#all)}`)]);
+    await breathe();
+  }
 }
 
 function rowOf(step: number, { inspector, record }: Replay): Row {
@@ -126,59 +202,4 @@ function rowOf(step: number, { inspector, record }: Replay): Row {
     accuracy: record?.evaluated ? record.accuracy : undefined,
     layers: inspector.snapshot(),
   };
-}
-
-function rowLines({ step, loss, stepLoss, accuracy, layers }: Row, columns: number): string[] {
-  const known = accuracy === undefined ? "" : `, accuracy ${percent(accuracy)}`;
-  const head = `${style.bold(`step ${count(step)}`)}  loss ${decimal(loss)} (this sample ${decimal(stepLoss)})${known}`;
-  if (layers.length === 0) return [head];
-  const table = tableLines<LayerSnapshot>(
-    [
-      { title: "layer", value: ({ name }) => name },
-      { title: "weights −127 … 127", value: ({ weights }) => bars(weights.histogram) },
-      { title: "zero", right: true, value: ({ weights }) => percent(weights.zero) },
-      { title: "at ±127", right: true, value: ({ weights }) => percent(weights.edge) },
-      { title: "unit", right: true, optional: 2, value: ({ weights }) => `2^${Math.log2(weights.unit)}` },
-      {
-        title: "range",
-        right: true,
-        value: ({ range }) => (range === null ? "logits" : `±${range.toFixed(2)}`),
-      },
-      { title: "clipped", right: true, value: ({ saturated }) => percent(saturated ?? undefined) },
-      {
-        title: "clipped so far",
-        right: true,
-        optional: 1,
-        value: ({ totals }) => (totals.outputs ? percent(totals.saturated / totals.outputs) : "–"),
-      },
-      { title: "weights stopped", right: true, optional: 3, value: ({ totals }) => count(totals.clamped) },
-    ],
-    layers,
-    columns - 2,
-  );
-  return ["", head, ...table.map((line) => `  ${line}`)];
-}
-
-function ending(session: Session, run: Run, result: ReplayResult): string[] {
-  const { difference, equal, early, digest, steps } = result;
-  const compared = `${count(equal.digests)} digests and ${count(equal.states)} states`;
-  const lines = [""];
-  if (difference) {
-    const { steps: at, agreed, what, got, want } = difference;
-    lines.push(
-      `${style.red("✗")} after step ${count(at)} the ${what} differs; after step ${count(agreed)} all was equal`,
-      `  here    ${harmless(got)}`,
-      `  device  ${harmless(want)}`,
-      style.dim(`  before that ${compared} were equal`),
-    );
-    return lines;
-  }
-  if (early) lines.push(`${style.yellow("!")} ${early} after step ${count(steps)} of ${count(run.steps)}`);
-  lines.push(
-    `${style.green("✓")} ${count(steps)} steps, ${compared} of the device equal`,
-    `  digest ${style.bold(digest)}`,
-  );
-  if (session.info.module.length > 0 && equal.digests + equal.states === 0)
-    lines.push(`${style.yellow("!")} the log holds nothing to compare with up to here`);
-  return lines;
 }

@@ -193,11 +193,11 @@ export class ModuleRunner {
     return state;
   }
 
-  #read(region: number, offset: number, length: number): { bytes: Uint8Array; total: number } {
+  #read(region: number, offset: number, length: number): { bytes: Uint8Array; total: number } & At {
     const state = this.#region(region);
     if (offset + length > state.length)
       throw fault("bad-range", { got: offset + length, want: state.length });
-    return { bytes: state.slice(offset, offset + length), total: state.length };
+    return { bytes: state.slice(offset, offset + length), total: state.length, steps: this.#steps };
   }
 
   #write(region: number, offset: number, bytes: Uint8Array, last: boolean): At {

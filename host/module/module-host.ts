@@ -2,7 +2,7 @@
 import { instantiate } from "@assemblyscript/loader";
 import { isState, openState, stateFault } from "../protocol/checkpoint.ts";
 import { describeFault, type Fault } from "../protocol/errors.ts";
-import { encodeParams, type Param } from "../protocol/params.ts";
+import { type Params, wireParams } from "../protocol/params.ts";
 import { admit } from "./admission.ts";
 import { ABI_VERSION, HOST_MODULE } from "./imports.ts";
 
@@ -24,7 +24,7 @@ export interface ModuleHostOptions {
   /** Seed of all draws; default 0. */
   seed?: number;
   /** Values of the app's `param(name, …)`, by name or as a request carries them: at most eight. */
-  params?: Readonly<Record<string, number>> | readonly Param[];
+  params?: Params;
   /** `intrinsics.wasm`, which a device module needs. */
   intrinsics?: BufferSource;
   /** The sensor: called once per step. */
@@ -83,10 +83,6 @@ const CONFIG = {
 export const MAX_PARAMS = 8;
 /** Byte offsets in a frame struct. */
 const FRAME = { data: 4, capacity: 8, h: 12, w: 16, c: 20, label: 24, flags: 28, sequence: 32 };
-
-function isWire(params: Readonly<Record<string, number>> | readonly Param[]): params is readonly Param[] {
-  return Array.isArray(params);
-}
 
 export class ModuleHost {
   readonly imports: string[];
@@ -161,8 +157,7 @@ export class ModuleHost {
     const at = this.exports.config();
     view.setUint32(at + CONFIG.limit, limit, true);
     view.setUint32(at + CONFIG.seed, this.options.seed ?? 0, true);
-    const given = this.options.params ?? {};
-    const params = isWire(given) ? given : encodeParams(given);
+    const params = wireParams(this.options.params ?? {});
     if (params.length > MAX_PARAMS)
       throw new RangeError(`${params.length} parameters; a module takes ${MAX_PARAMS}`);
     view.setUint32(at + CONFIG.params, params.length, true);

@@ -5,6 +5,9 @@ import { MessageError } from "./message-error.ts";
 /** A parameter as the device takes it: FNV-1a of its name, and its value in Q32.32. */
 export type Param = readonly [hash: number, value: bigint];
 
+/** By name, or as they are carried. */
+export type Params = Readonly<Record<string, number>> | readonly Param[];
+
 /** FNV-1a, 32 bits, of an ASCII name. */
 export function fnv1a(name: string): number {
   let hash = 0x811c9dc5;
@@ -28,4 +31,10 @@ export function toQ32(value: number): bigint {
 /** Parameters by name, ready for the wire. */
 export function encodeParams(params: Readonly<Record<string, number>>): Param[] {
   return Object.entries(params).map(([name, value]) => [fnv1a(name), toQ32(value)] as const);
+}
+
+/** Parameters however they are given, as they are carried. */
+export function wireParams(params: Params): readonly Param[] {
+  const isWire = (it: Params): it is readonly Param[] => Array.isArray(it);
+  return isWire(params) ? params : encodeParams(params);
 }

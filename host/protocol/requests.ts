@@ -3,7 +3,7 @@
 import { type CborValue, decodeMap, encodeMap, Fields, integer, MessageError } from "./cbor.ts";
 import { type Fault, HostError } from "./errors.ts";
 import { faultEntries, readFault, readState, type State, stateEntries } from "./messages.ts";
-import { encodeParams, type Param } from "./params.ts";
+import { type Param, type Params, wireParams } from "./params.ts";
 
 /** Most bytes that one read or write moves. */
 export const MAX_BLOCK = 512;
@@ -14,7 +14,7 @@ export const Region = { learnedState: 0 } as const;
 /** Arguments of each verb, as a caller writes them. */
 export interface RequestArgs {
   /** Loads the module anew and steps. `steps`: pause by itself after that many, 0 (the default) never. */
-  start: { seed: number; params?: Readonly<Record<string, number>>; steps?: number };
+  start: { seed: number; params?: Params; steps?: number };
   pause: Record<string, never>;
   resume: { steps?: number };
   read: { region: number; offset: number; length: number };
@@ -37,7 +37,7 @@ export interface Answers {
   pause: undefined;
   resume: undefined;
   /** `total`: the region's length in all. */
-  read: { bytes: Uint8Array; total: number };
+  read: { bytes: Uint8Array; total: number } & At;
   write: At;
   /** The module's digest, 0 … 2^32 − 1. */
   selfTest: number;
@@ -79,7 +79,7 @@ type Entries = [number, CborValue | undefined][];
 const writeArgs: { [V in Verb]: (args: RequestArgs[V]) => Entries } = {
   start: ({ seed, params, steps }) => [
     [2, uint32("seed", seed)],
-    [3, encodeParams(params ?? {}).map(([hash, value]) => [hash, integer(value)])],
+    [3, wireParams(params ?? {}).map(([hash, value]) => [hash, integer(value)])],
     [4, uint32("steps", steps ?? 0)],
   ],
   pause: () => [],
@@ -191,9 +191,10 @@ const writeAnswer: { [V in Verb]: (answer: Answers[V]) => Entries } = {
   start: () => [],
   pause: () => [],
   resume: () => [],
-  read: ({ bytes, total }) => [
+  read: ({ bytes, total, steps }) => [
     [2, bytes],
     [3, integer(total)],
+    [4, steps === undefined ? undefined : uint32("steps", steps)],
   ],
   write: at,
   selfTest: (digest) => [[2, digest]],
@@ -211,7 +212,11 @@ const readAnswer: { [V in Verb]: (fields: Fields) => Answers[V] } = {
   start: () => undefined,
   pause: () => undefined,
   resume: () => undefined,
-  read: (fields) => ({ bytes: fields.bytes(2), total: fields.uint32(3) }),
+  read: (fields) => ({
+    bytes: fields.bytes(2),
+    total: fields.uint32(3),
+    ...(fields.has(4) && { steps: fields.uint32(4) }),
+  }),
   write: readAt,
   selfTest: (fields) => fields.word(2) >>> 0,
   message: readAt,

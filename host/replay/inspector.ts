@@ -1,6 +1,8 @@
 // What a model looks like from outside while its deployed module is replayed: each layer's shapes, weights, range and saturation, found by
 // the intrinsics that the module calls. Nothing has to be built in for it. A portable module keeps its kernels, and so its layers, to itself.
 
+import type { LayerPlace } from "./layout.ts";
+
 /** Bins of a histogram of INT8 weights: −127 … 127 in 17 steps of 15. */
 export const BINS = 17;
 const BIN_WIDTH = 15;
@@ -31,6 +33,8 @@ export interface LayerSnapshot {
 interface Layer {
   name: string;
   output: [number, number, number];
+  /** Of the weights: OHWI. */
+  shape: LayerPlace["shape"];
   masters: number;
   weights: number;
   count: number;
@@ -117,6 +121,15 @@ export class Inspector {
     });
   }
 
+  /** Where the layers that have run keep what they learn, in the learned state at `state`. */
+  places(state: number): LayerPlace[] {
+    return [...this.#layers.values()].map(({ name, masters, shape }) => ({
+      name,
+      masters: masters - state,
+      shape,
+    }));
+  }
+
   get #view(): DataView<ArrayBuffer> {
     return new DataView((this.#memory as WebAssembly.Memory).buffer as ArrayBuffer);
   }
@@ -133,12 +146,12 @@ export class Inspector {
     const word = (at: number | undefined, i: number) => this.#view.getInt32((at as number) + 4 * i, true);
     const input = [word(xT, 1), word(xT, 2), word(xT, 3)];
     const output: [number, number, number] = [word(yT, 1), word(yT, 2), word(yT, 3)];
-    const dense = input[0] === 1 && input[1] === 1;
+    const [height, width, groups] = [word(conv, 1), word(conv, 2), word(conv, 11)];
+    const inputs = input[2]!;
     this.#layers.set(weights as number, {
-      name: dense
-        ? `dense ${input[2]} → ${output[2]}`
-        : `conv2d ${word(conv, 1)}×${word(conv, 2)}, ${input[2]} → ${output[2]}`,
+      name: nameOf(input, output, `${height}×${width}`, groups),
       output,
+      shape: [output[2], height, width, Math.max(1, Math.floor(inputs / Math.max(1, groups)))],
       ...place,
       weights: weights as number,
       data: word(quant, 5) === 0 ? 0 : (y as number),
@@ -161,6 +174,17 @@ export class Inspector {
     for (const x of new Int8Array(this.#view.buffer, layer.data, size(layer))) if (Math.abs(x) >= EDGE) n++;
     return n;
   }
+}
+
+function nameOf(
+  [h, w, inputs]: readonly number[],
+  [, , outputs]: readonly number[],
+  kernel: string,
+  groups: number,
+): string {
+  if (h === 1 && w === 1) return `dense ${inputs} → ${outputs}`;
+  if (groups > 1 && groups === inputs && groups === outputs) return `depthwise ${kernel}, ${inputs}`;
+  return `conv2d ${kernel}, ${inputs} → ${outputs}`;
 }
 
 const size = ({ output: [h, w, c] }: Layer): number => h * w * c;

@@ -7,12 +7,15 @@ import { encodeStateRecord, type StateRecord } from "../protocol/state-record.ts
 import { encodeEntry, type SessionInfo } from "./log.ts";
 import { SampleWriter } from "./sample-writer.ts";
 
-/** A digest stands in the log after so many steps. */
-const DIGEST_STEPS = 50;
+/** The log has a digest of each step; after so many also the state that was told, and a piece of what was learned. */
+const STATE_STEPS = 50;
+const PIECE = 512;
 
 export class LocalRecorder {
   readonly #write: (bytes: Uint8Array) => void;
   readonly #samples: SampleWriter;
+  /** Of the learned state: the next piece. */
+  #next = 0;
 
   /** Begins a log with one run. @param samples the sample file; @param write takes the log's bytes, in order */
   constructor(
@@ -30,18 +33,24 @@ export class LocalRecorder {
   /** After each step. */
   stepped(steps: number, host: ModuleHost, record: StateRecord, samples: number): void {
     this.#samples.shown(samples);
-    if (steps % DIGEST_STEPS === 0) this.#check(steps, host, record, samples);
+    const state = host.state();
+    const sha256 = new Uint8Array(createHash("sha256").update(state).digest());
+    this.#write(encodeEntry({ kind: "digest", steps, sha256 }));
+    if (steps % STATE_STEPS === 0) this.#tell(steps, state, record, samples);
   }
 
   /** After the last step. */
   end(steps: number, host: ModuleHost, record: StateRecord, samples: number): void {
-    if (steps % DIGEST_STEPS !== 0) this.#check(steps, host, record, samples);
+    if (steps % STATE_STEPS !== 0) this.#tell(steps, host.state(), record, samples);
     this.#write(encodeEntry({ kind: "end" }));
   }
 
-  #check(steps: number, host: ModuleHost, record: StateRecord, samples: number): void {
+  #tell(steps: number, state: Uint8Array, record: StateRecord, samples: number): void {
     this.#write(encodeEntry({ kind: "state", steps, record: encodeStateRecord(record), samples }));
-    const sha256 = new Uint8Array(createHash("sha256").update(host.state()).digest());
-    this.#write(encodeEntry({ kind: "digest", steps, sha256 }));
+    if (state.length === 0) return;
+    const offset = this.#next < state.length ? this.#next : 0;
+    const bytes = state.slice(offset, offset + PIECE);
+    this.#next = offset + bytes.length;
+    this.#write(encodeEntry({ kind: "block", steps, offset, bytes }));
   }
 }

@@ -38,6 +38,8 @@ export type Entry =
   /** A state record that the device told, and samples that it had seen. */
   | { kind: "state"; steps: number; record: Uint8Array; samples: number }
   | { kind: "fault"; steps: number; code: number; where: number; got: number; want: number }
+  /** A piece of the learned state, from byte `offset`, as the device had it. */
+  | { kind: "block"; steps: number; offset: number; bytes: Uint8Array }
   /** The recording was ended, not cut off. */
   | { kind: "end" };
 
@@ -55,6 +57,7 @@ const NUMBERS: Readonly<Record<Kind, number>> = {
   state: 6,
   fault: 7,
   end: 8,
+  block: 9,
 };
 const KINDS = new Map(Object.entries(NUMBERS).map(([kind, number]) => [number, kind as Kind]));
 
@@ -101,6 +104,11 @@ const write: { [K in Kind]: (entry: Of<K>) => Fill } = {
     [5, want],
   ],
   end: () => [],
+  block: ({ steps, offset, bytes }) => [
+    [1, steps],
+    [2, offset],
+    [3, bytes],
+  ],
 };
 
 const read: { [K in Kind]: (fields: Fields) => Omit<Of<K>, "kind"> } = {
@@ -130,6 +138,7 @@ const read: { [K in Kind]: (fields: Fields) => Omit<Of<K>, "kind"> } = {
     want: fields.word(5),
   }),
   end: () => ({}),
+  block: (fields) => ({ steps: fields.uint32(1), offset: fields.uint32(2), bytes: fields.bytes(3) }),
 };
 
 /** Most parameters: more than any module takes. */

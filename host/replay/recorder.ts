@@ -1,9 +1,10 @@
-// Records a session: listens to a device's link, and asks for digests. It changes nothing of what the device learns.
+// Records a session: listens to a device's link, and asks for digests and pieces of the learned state. It changes nothing of what the device
+// learns.
 
 import type { Answered, DeviceLink } from "../link/device-link.ts";
 import type { Hello, State } from "../protocol/messages.ts";
-import { encodeParams } from "../protocol/params.ts";
-import { Region } from "../protocol/requests.ts";
+import { wireParams } from "../protocol/params.ts";
+import { MAX_BLOCK, Region, type RequestArgs } from "../protocol/requests.ts";
 import { encodeStateRecord } from "../protocol/state-record.ts";
 import { type Entry, encodeEntry } from "./log.ts";
 import { SampleWriter } from "./sample-writer.ts";
@@ -35,6 +36,9 @@ export class SessionRecorder {
   /** A learned state that is being written, block by block. */
   #written: Uint8Array[] = [];
   #asking = false;
+  /** The learned state is read piece by piece, one with each digest, over and over. */
+  #stateBytes = 0;
+  #nextOffset = 0;
 
   /** Does nothing. */
   constructor(options: RecorderOptions) {
@@ -85,7 +89,7 @@ export class SessionRecorder {
       const { seed, params = {} } = it.args;
       this.#started = this.#began;
       this.#faulted = false;
-      if (this.#started) this.#put({ kind: "start", seed, params: encodeParams(params) });
+      if (this.#started) this.#put({ kind: "start", seed, params: wireParams(params) });
       return;
     }
     if (it.verb === "selfTest") this.#started = false;
@@ -96,6 +100,11 @@ export class SessionRecorder {
       this.#state(it.answer);
     } else if (it.verb === "digest") {
       this.#put({ kind: "digest", ...it.answer });
+    } else if (it.verb === "read" && it.args.region === Region.learnedState) {
+      const { bytes, total, steps } = it.answer;
+      this.#stateBytes = total;
+      if (steps !== undefined && bytes.length > 0)
+        this.#put({ kind: "block", steps, offset: it.args.offset, bytes });
     } else if (it.verb === "write" && it.args.region === Region.learnedState) {
       if (it.args.offset === 0) this.#written = [];
       this.#written.push(it.args.bytes);
@@ -116,12 +125,22 @@ export class SessionRecorder {
     }
   }
 
+  #nextBlock(): RequestArgs["read"] {
+    if (this.#nextOffset >= this.#stateBytes) this.#nextOffset = 0;
+    const offset = this.#nextOffset;
+    const length = Math.min(MAX_BLOCK, this.#stateBytes - offset);
+    this.#nextOffset += length;
+    return { region: Region.learnedState, offset, length };
+  }
+
   async #ask(): Promise<void> {
     if (!this.#started || this.#asking || !this.#link?.isUp) return;
     this.#asking = true;
     try {
       // the answer comes back through `answered`, in its place
       await this.#link.request("digest", {}, { timeoutMs: DIGEST_TIMEOUT_MS });
+      if (this.#link.isUp)
+        await this.#link.request("read", this.#nextBlock(), { timeoutMs: DIGEST_TIMEOUT_MS });
     } catch {
       // the device is away, or its module has no learned state: states alone are compared then
     } finally {

@@ -3,10 +3,11 @@
 
 import { createHash } from "node:crypto";
 import { moduleFault } from "../devices/module-fault.ts";
-import { ModuleHost } from "../module/module-host.ts";
+import { ModuleHost, ModuleTrap } from "../module/module-host.ts";
 import { describeFault, type Fault } from "../protocol/errors.ts";
 import { decodeStateRecord, encodeStateRecord, type StateRecord } from "../protocol/state-record.ts";
 import { Inspector } from "./inspector.ts";
+import { differences, layoutOf, type Tensor, type TensorDifference } from "./layout.ts";
 import { type Run, type RunEvent, type Session, SessionError } from "./session.ts";
 
 /** Where a replay and its log part. */
@@ -14,16 +15,18 @@ export interface Difference {
   /** Steps after which they differ, and the last after which they were seen to agree. */
   steps: number;
   agreed: number;
-  what: "digest" | "state" | "samples" | "fault" | "message";
+  what: "digest" | "state" | "samples" | "fault" | "message" | "block";
   got: string;
   want: string;
+  /** What was seen first to differ in the learned state, of the pieces of it that the log holds from then on. */
+  place?: TensorDifference & { steps: number };
 }
 
 export interface ReplayResult {
   /** Steps that were repeated. */
   steps: number;
   /** What was compared with what the device told, and was equal. */
-  equal: { digests: number; states: number };
+  equal: { digests: number; states: number; blocks: number };
   difference?: Difference;
   /** Why the replay ended before the last step that the log tells of. */
   early?: string;
@@ -39,7 +42,7 @@ export interface ReplayOptions {
   intrinsics: BufferSource;
   /** Ends after this step. */
   until?: number;
-  /** Called after `init` (step 0), then after each step; may be slow. */
+  /** Called after `init` (step 0), then after each step up to the first difference; may be slow. */
   stepped?(steps: number, replay: Replay): void | Promise<void>;
 }
 
@@ -48,56 +51,82 @@ export interface Replay {
   readonly inspector: Inspector;
   readonly record: StateRecord | undefined;
   digest(): string;
+  /** A copy of the learned state; empty if the module has none. */
+  state(): Uint8Array;
+  /** What lies where in it: layers that have run. */
+  layout(): Tensor[];
 }
 
 /** The sensor has nothing that the log holds. */
 class NoSample extends Error {}
 
-/** @throws SessionError when the run can't begin; AdmissionError when the log's module is none */
-export async function replay(options: ReplayOptions): Promise<ReplayResult> {
-  const { session, run, until = Number.POSITIVE_INFINITY } = options;
+/** The module of a session, as its device had it, at the start of a run. @throws SessionError */
+async function load({ session, run, intrinsics }: ReplayOptions) {
   const { samples, count } = session;
   if (!samples) throw new SessionError("the log ends before the first sample: there is nothing to replay");
   const inspector = new Inspector();
-  let seen = 0;
-  let published: Uint8Array | undefined;
-  const host = await ModuleHost.load(new Uint8Array(session.info.module), {
-    seed: run.seed,
-    params: run.params,
-    intrinsics: options.intrinsics,
-    observe: inspector.observe,
-    sensor: () => {
-      const i = seen % count;
-      if (i >= samples.count) throw new NoSample();
-      seen++;
-      return samples.at(i);
-    },
-    publish: (channel, bytes) => {
-      if (channel === 0) published = bytes;
-    },
-  });
-  inspector.memory = host.exported.memory as WebAssembly.Memory;
-  host.start();
+  const told = { seen: 0, published: undefined as Uint8Array | undefined };
+  try {
+    const host = await ModuleHost.load(new Uint8Array(session.info.module), {
+      seed: run.seed,
+      params: run.params,
+      intrinsics,
+      observe: inspector.observe,
+      sensor: () => {
+        const i = told.seen % count;
+        if (i >= samples.count) throw new NoSample();
+        told.seen++;
+        return samples.at(i);
+      },
+      publish: (channel, bytes) => {
+        if (channel === 0) told.published = bytes;
+      },
+    });
+    inspector.memory = host.exported.memory as WebAssembly.Memory;
+    host.start();
+    return { host, inspector, told };
+  } catch (error) {
+    const why = error instanceof ModuleTrap ? `it stops at its start: ${error.message}` : messageOf(error);
+    throw new SessionError(`the module of the log does not run here: ${why}`);
+  }
+}
 
+const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** @throws SessionError when the run can't begin */
+export async function replay(options: ReplayOptions): Promise<ReplayResult> {
+  const { run, until = Number.POSITIVE_INFINITY } = options;
+  const { host, inspector, told } = await load(options);
   const view: Replay = {
     inspector,
     get record() {
-      return published && (decodeStateRecord(published) ?? undefined);
+      return told.published && (decodeStateRecord(told.published) ?? undefined);
     },
     digest: () => createHash("sha256").update(host.state()).digest("hex"),
+    state: () => host.state(),
+    layout: () => layoutOf(inspector.places(host.stateAddress), host.state().length),
   };
+  /** States say little of weights: where there are weights, their digests alone show that all is equal. */
+  const learns = host.state().length > 0;
   let steps = 0;
   let agreed = 0;
-  const equal = { digests: 0, states: 0 };
+  let difference: Difference | undefined;
+  const equal = { digests: 0, states: 0, blocks: 0 };
   const result = (rest: Partial<ReplayResult> = {}): ReplayResult => ({
     steps,
     equal,
     digest: view.digest(),
     ...(view.record && { record: view.record }),
+    ...(difference && { difference }),
     ...rest,
   });
-  const differs = (what: Difference["what"], got: string, want: string): ReplayResult =>
-    result({ difference: { steps, agreed, what, got, want } });
+  const differs = (what: Difference["what"], got: string, want: string): Difference => ({
+    steps,
+    agreed,
+    what,
+    got,
+    want,
+  });
   /** Makes steps; the result when the replay ends among them. */
   const advance = async (to: number): Promise<ReplayResult | undefined> => {
     while (steps < to) {
@@ -106,49 +135,82 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
         host.step();
       } catch (error) {
         if (error instanceof NoSample) return result({ early: "the log holds no more samples" });
-        return differs("fault", describeFault(moduleFault(error, "step")), "a step");
+        difference ??= differs("fault", describeFault(moduleFault(error, "step")), "a step");
+        return result();
       }
       steps++;
       inspector.stepped();
-      await options.stepped?.(steps, view);
+      if (!difference) await options.stepped?.(steps, view);
     }
     return undefined;
   };
-  /** Compares with what the device told; the result when they differ. */
-  const compare = (event: RunEvent): ReplayResult | undefined => {
+  /** Compares with what the device told. */
+  const compare = (event: RunEvent): Difference | undefined => {
     if (event.kind === "digest") {
       const want = Buffer.from(event.sha256).toString("hex");
       if (view.digest() !== want) return differs("digest", view.digest(), want);
       equal.digests++;
+      agreed = steps;
     } else if (event.kind === "state") {
       const got = encodeStateRecord(view.record ?? {});
       if (Buffer.compare(got, event.record) !== 0) {
         return differs("state", text(view.record), text(decodeStateRecord(event.record) ?? undefined));
       }
-      if (seen !== event.samples) return differs("samples", String(seen), String(event.samples));
+      if (told.seen !== event.samples) return differs("samples", String(told.seen), String(event.samples));
       equal.states++;
+      if (!learns) agreed = steps;
+    } else if (event.kind === "block") {
+      const place = placeOf(event);
+      if (place) return { ...differs("block", place.got, place.want), place: { ...place, steps } };
+      equal.blocks++;
     }
-    agreed = steps;
     return undefined;
   };
+  /** The first of what differs in a piece of the learned state. */
+  const placeOf = ({ offset, bytes }: Extract<RunEvent, { kind: "block" }>): TensorDifference | undefined => {
+    const own = host.state().subarray(offset, offset + bytes.length);
+    const [first] = differences(view.layout(), offset, own, bytes);
+    if (first || own.length === bytes.length) return first;
+    return {
+      tensor: "learned state, length",
+      differ: 1,
+      of: 1,
+      first: [],
+      got: String(host.state().length),
+      want: `${offset + bytes.length} or more`,
+    };
+  };
   /** What the module was given. */
-  const give = (event: RunEvent): ReplayResult | undefined => {
+  const give = (event: RunEvent): Difference | undefined => {
     try {
       if (event.kind === "message") host.message(event.bytes);
       if (event.kind === "restore") host.restore(event.state);
     } catch (error) {
-      return differs("message", (error as Error).message, "a message or state that the device took");
+      return differs("message", messageOf(error), "a message or state that the device took");
     }
     return undefined;
   };
 
   await options.stepped?.(0, view);
   for (const event of run.events) {
+    // behind a difference only pieces of the learned state are of use: they may name what differs
     const ended = await advance(event.steps);
     if (ended) return ended;
-    if (event.kind === "fault") return steps >= until ? result() : faultOf(event, host, differs, result);
-    const parted = event.kind === "message" || event.kind === "restore" ? give(event) : compare(event);
-    if (parted) return parted;
+    if (event.kind === "fault") {
+      if (!difference && steps < until) difference = faultOf(event, host, differs);
+      return result();
+    }
+    if (event.kind === "message" || event.kind === "restore") {
+      const refused = give(event);
+      difference ??= refused;
+      if (refused) return result();
+    } else if (!difference) {
+      difference = compare(event);
+    } else if (event.kind === "block") {
+      const place = placeOf(event);
+      if (place) difference.place = { ...place, steps };
+    }
+    if (difference && (difference.place || difference.what === "fault")) return result();
   }
   return result();
 }
@@ -157,15 +219,14 @@ export async function replay(options: ReplayOptions): Promise<ReplayResult> {
 function faultOf(
   event: Extract<RunEvent, { kind: "fault" }>,
   host: ModuleHost,
-  differs: (what: "fault", got: string, want: string) => ReplayResult,
-  result: () => ReplayResult,
-): ReplayResult {
+  differs: (what: "fault", got: string, want: string) => Difference,
+): Difference | undefined {
   const want: Fault = { code: event.code, where: event.where, got: event.got, want: event.want };
   try {
     host.step();
   } catch (error) {
     const got = moduleFault(error, "step");
-    if (got.code === want.code) return result();
+    if (got.code === want.code) return undefined;
     return differs("fault", describeFault(got), describeFault(want));
   }
   return differs("fault", "a step", describeFault(want));

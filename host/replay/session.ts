@@ -10,7 +10,10 @@ export class SessionError extends Error {
 }
 
 /** What happened at a step of a run: what the module is to be given, and what it must agree with. */
-export type RunEvent = Extract<Entry, { kind: "message" | "restore" | "digest" | "state" | "fault" }>;
+export type RunEvent = Extract<
+  Entry,
+  { kind: "message" | "restore" | "digest" | "state" | "block" | "fault" }
+>;
 
 export interface Run {
   seed: number;
@@ -25,6 +28,8 @@ export interface Session {
   info: SessionInfo;
   /** Samples that the log holds; undefined if it ends before the first. */
   samples?: Samples;
+  /** They as a sample file. */
+  file?: Uint8Array;
   /** Samples of the whole file: after the last it starts over. */
   count: number;
   runs: Run[];
@@ -72,7 +77,10 @@ export function readSession(bytes: Uint8Array): Session {
   return { info, ...samplesOf(pieces, end), runs, ended, ...(damage && { damage }) };
 }
 
-function samplesOf(pieces: readonly Uint8Array[], length: number): { samples?: Samples; count: number } {
+function samplesOf(
+  pieces: readonly Uint8Array[],
+  length: number,
+): Pick<Session, "samples" | "file" | "count"> {
   const file = new Uint8Array(length);
   let at = 0;
   for (const piece of pieces) {
@@ -88,7 +96,7 @@ function samplesOf(pieces: readonly Uint8Array[], length: number): { samples?: S
   // a file of the samples that are there
   view.setUint32(8, Math.min(count, whole), true);
   try {
-    return { samples: parseSamples(file, "samples of the log"), count };
+    return { samples: parseSamples(file, "samples of the log"), file, count };
   } catch (error) {
     throw new SessionError((error as Error).message);
   }

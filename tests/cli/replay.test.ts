@@ -2,6 +2,7 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, describe, expect, it } from "vitest";
+import { decodeLog, encodeEntry } from "../../host/replay/log.ts";
 import { requires } from "../support/requirements.ts";
 import { temporaryTree } from "../support/tree.ts";
 import { endAll, octomote, type Running, run } from "./support/octomote.ts";
@@ -25,7 +26,7 @@ describe("octomote replay", () => {
     const { log, digest } = await recorded("--device", "--seed", "7", "--param", "lr=0.01");
     const { code, stdout } = await run(["replay", "--log", log, "--every", "60"]);
     expect(code).toBe(0);
-    expect(stdout).toContain(`✓ 120 steps, 3 digests and 3 states of the device equal\n  digest ${digest}`);
+    expect(stdout).toContain(`✓ 120 steps, 120 digests and 3 states of the device equal\n  digest ${digest}`);
     expect(stdout).toContain("seed 7, 120 steps in the log");
     for (const step of [60, 120]) expect(stdout).toMatch(new RegExp(`^step ${step} +loss \\d\\.\\d{4}`, "m"));
     for (const layer of ["conv2d 5×5, 1 → 8", "conv2d 5×5, 8 → 16", "dense 256 → 10"]) {
@@ -61,7 +62,30 @@ describe("octomote replay", () => {
     expect(stdout).toMatch(
       /! the log is whole up to byte \d+ \(the log was cut off\): this much is replayed/,
     );
-    expect(stdout).toContain("✓ 120 steps, 2 digests and 3 states of the device equal");
+    expect(stdout).toContain("✓ 120 steps, 120 digests and 3 states of the device equal");
+  });
+
+  it("in which a sample was changed names the very step and what differs, and that another engine agrees", async () => {
+    const { log } = await recorded("--device");
+    const changed = decodeLog(new Uint8Array(readFileSync(log))).entries.map((entry) => {
+      // one pixel of the 37th sample
+      if (entry.kind === "samples" && entry.offset === 0) entry.bytes[32 + 36 * 788 + 400]! ^= 64;
+      return encodeEntry(entry);
+    });
+    writeFileSync(log, Buffer.concat(changed));
+    const { code, stdout } = await run(["replay", "--log", log, "--on", "node"]);
+    expect(code).toBe(1);
+    expect(stdout).toContain("✗ after step 37 the digest differs; after the step before it all was equal");
+    expect(stdout).toMatch(/seen first after step 50: conv2d 5×5, 1 → 8, range here [\d.]+, device [\d.]+/);
+    expect(stdout).toContain("✓ node · node computes the same bits as V8 in all 37 steps");
+    const json = await run(["replay", "--log", log, "--json"]);
+    expect(json.code).toBe(1);
+    expect(JSON.parse(json.stdout).result.difference).toMatchObject({
+      steps: 37,
+      agreed: 36,
+      what: "digest",
+      place: { steps: 50, tensor: expect.stringContaining("conv2d 5×5, 1 → 8") },
+    });
   });
 
   it.each([
@@ -112,7 +136,8 @@ describe("octomote replay", () => {
         ["garage", 2],
       ] as const) {
         const path = join(folder, `session.${id}.cbor`);
-        const { code, stdout } = await run(["replay", "--log", path]);
+        const { code, stdout } = await run(["replay", "--log", path, "--until", "40", "--on", "posix"]);
+        expect(stdout).toMatch(/✓ posix · wasm3-\S+ computes the same bits as V8 in all 40 steps/);
         expect(stdout).toContain(`seed ${seed}, `);
         expect(stdout).toMatch(/✓ [\d,]+ steps, \d+ digests and \d+ states of the device equal/);
         expect(code).toBe(0);

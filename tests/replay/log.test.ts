@@ -31,6 +31,7 @@ const other: fc.Arbitrary<Entry> = fc.oneof(
   fc.record({ kind: fc.constant("digest" as const), steps: u32, sha256: bytesOf(32) }),
   fc.record({ kind: fc.constant("state" as const), steps: u32, record: bytesOf(60), samples: u32 }),
   fc.record({ kind: fc.constant("fault" as const), steps: u32, code: i32, where: i32, got: i32, want: i32 }),
+  fc.record({ kind: fc.constant("block" as const), steps: u32, offset: u32, bytes: bytesOf(60) }),
   fc.constant({ kind: "end" as const }),
 );
 const log = fc

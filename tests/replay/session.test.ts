@@ -125,6 +125,7 @@ async function repeatsAll({ log, digest }: { log: Uint8Array; digest: string }):
   expect(result).toMatchObject({ steps: second.steps, digest });
   expect(result.equal.digests).toBeGreaterThan(1);
   expect(result.equal.states).toBeGreaterThan(1);
+  expect(result.equal.blocks).toBeGreaterThan(0);
 }
 
 describe("a device's training is repeated to the same digests", () => {
