@@ -3,6 +3,7 @@
 import { DEFAULT_BAUD } from "../link/serial-transport.ts";
 import { Exit, UsageError } from "./support/exit.ts";
 import { Lifetime } from "./support/lifetime.ts";
+import type { Recordings } from "./support/recordings.ts";
 import { harmless, style } from "./support/style.ts";
 import {
   type Address,
@@ -25,7 +26,19 @@ interface BridgeVerbOptions extends BrokerOptions {
   exec?: string[];
   homeAssistant: boolean;
   json?: boolean;
+  record?: string;
+  recordLimit?: number;
+  module?: string[];
+  samples?: { device?: string; path: string }[];
 }
+
+/** `kitchen=samples.bin`, or one file for all. */
+function samplesOf(text: string): { device?: string; path: string } {
+  const at = text.indexOf("=");
+  return at < 0 ? { path: text } : { device: text.slice(0, at), path: text.slice(at + 1) };
+}
+
+const MEGABYTE = 1 << 20;
 
 export const defineBridge: DefineVerb = (program, finish) => {
   const command = program
@@ -45,6 +58,18 @@ export const defineBridge: DefineVerb = (program, finish) => {
       repeated(String),
     )
     .option("--no-home-assistant", "do not announce devices to Home Assistant")
+    .option("--record <file>", "write a log of each device that octomote replay repeats: FILE.<device>")
+    .option(
+      "--record-limit <MB>",
+      "a log that is larger ends; the device's next start begins another",
+      whole(1, 1e6),
+    )
+    .option("--module <file>", "what the recorded devices run (repeatable)", repeated(String))
+    .option(
+      "--samples <[device=]file>",
+      "what the sensors of recorded devices play (repeatable)",
+      repeated(samplesOf),
+    )
     .option("--json", "print the log as JSON lines")
     .addHelpText(
       "after",
@@ -52,11 +77,14 @@ export const defineBridge: DefineVerb = (program, finish) => {
 A device that connects by TCP is not asked for a password: listen on addresses of a network that you trust.
 A serial port is opened as soon as it is there, and again after it was unplugged, also at another path if the board has
 a USB serial number.
+A log begins with a start of the device: one that learns already is recorded from its next start on. Files that are
+there stay; logs are numbered.
 
 Examples:
   $ octomote bridge --port /dev/ttyACM0 --port /dev/ttyUSB0 --baud 115200
   $ octomote bridge --broker mqtt://192.168.1.2 --user me --tcp-listen 0.0.0.0:7000
   $ octomote bridge --connect 192.168.1.20:7000 --connect 192.168.1.21:7000
+  $ octomote bridge --tcp-listen 7000 --record session.cbor --module build/device/trainer.wasm --samples s.bin
   $ octomote bridge --exec "dist/boards/posix/octomote-device --id kitchen --module build/device/trainer.wasm --samples s.bin --autostart"
 `,
     )
@@ -70,6 +98,13 @@ async function bridge(options: BridgeVerbOptions): Promise<number> {
     throw new UsageError(
       "There is no device to bridge",
       'say where devices are: --port /dev/ttyACM0, --tcp-listen 7000, --connect host:port or --exec "command"',
+    );
+  }
+  const { record, module: modules = [], samples = [] } = options;
+  if (record !== undefined && (modules.length === 0 || samples.length === 0)) {
+    throw new UsageError(
+      "--record needs what the devices run and what their sensors play",
+      "add --module build/device/trainer.wasm --samples FILE; what a sensor of hardware sees can't be recorded",
     );
   }
   const { Bridge } = await import("../bridge/bridge.ts");
@@ -91,10 +126,24 @@ async function bridge(options: BridgeVerbOptions): Promise<number> {
   it.bus.on("log", ({ level, message }) => print(level, message));
   it.bus.on("deviceLog", ({ device, level, message }) => print(level, `${device.id}: ${message}`));
   const sources = new DeviceSources(it, (message) => print("info", message));
+  let recordings: Recordings | undefined;
+  if (record !== undefined) {
+    const { Recordings: All } = await import("./support/recordings.ts");
+    const limit = options.recordLimit === undefined ? undefined : options.recordLimit * MEGABYTE;
+    recordings = new All({
+      path: record,
+      modules,
+      samples,
+      tell: print,
+      ...(limit !== undefined && { limit }),
+    });
+    await recordings.start(it.bus);
+  }
   try {
     await it.start();
     lifetime.atEnd(() => it.stop());
     lifetime.atEnd(() => sources.stop());
+    lifetime.atEnd(() => recordings?.end());
     print(
       "info",
       `bridging to ${it.mqtt.broker}, MQTT ${it.mqtt.version === 5 ? "5" : "3.1.1"}, below ${options.base}`,

@@ -119,9 +119,22 @@ async function sim(options: SimOptions): Promise<number> {
     log: (_level, text) => screen.line(`  ${style.dim(harmless(text))}`),
   });
   host.start();
-  const log = options.record === undefined ? undefined : openLog(options.record);
+  const log =
+    options.record === undefined
+      ? undefined
+      : openLog(options.record, (error) => {
+          throw error;
+        });
   const recorder =
-    log && (await startRecording(module, sampleFile, dataset.name, options.seed, params, log.write));
+    log &&
+    (await startRecording(
+      module,
+      sampleFile,
+      dataset.name,
+      options.seed,
+      params,
+      (entry) => void log.write(entry),
+    ));
   const began = performance.now();
   await progress.step("learning", "0 steps", async (tell) => {
     for (let done = 0; done < options.steps; ) {

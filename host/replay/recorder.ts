@@ -17,18 +17,22 @@ export interface RecorderOptions {
   source: string;
   /** Digests are asked for so often: 1,000 ms; 0 never. */
   digestMs?: number;
-  /** Takes the log's bytes, in order. */
-  write(bytes: Uint8Array): void;
+  /** Takes an entry of the log; false: it is not in the log, and the rest of the run is not wanted. */
+  write(entry: Uint8Array): unknown;
+  /** Asked at each start: true if what is written from now on begins a log of its own. */
+  anew?(): boolean;
 }
 
 const DIGEST_MS = 1000;
 const DIGEST_TIMEOUT_MS = 20_000;
+/** Whoever leaves does not wait long for a device that does not answer. */
+const LAST_TIMEOUT_MS = 3000;
 
 /** One session of one device. */
 export class SessionRecorder {
   readonly #options: RecorderOptions;
   readonly #undo: (() => void)[] = [];
-  readonly #samples: SampleWriter;
+  #samples: SampleWriter;
   #link: DeviceLink | undefined;
   #began = false;
   #started = false;
@@ -43,11 +47,12 @@ export class SessionRecorder {
   /** Does nothing. */
   constructor(options: RecorderOptions) {
     this.#options = options;
-    this.#samples = new SampleWriter(options.samples, (bytes) => options.write(bytes));
+    this.#samples = this.#writer();
   }
 
   /** Listens to the link from now on. What a device learned before the next `start` can't be repeated, and is left out. */
   attach(link: DeviceLink): void {
+    this.#detach();
     this.#link = link;
     const hello = (told: Hello) => this.#hello(told);
     const answered = (it: Answered) => this.#answered(it);
@@ -66,13 +71,25 @@ export class SessionRecorder {
 
   /** Asks for a last digest, and ends the log. The link stays. */
   async end(): Promise<void> {
-    await this.#ask();
-    for (const undo of this.#undo.splice(0)) undo();
+    await this.#ask(LAST_TIMEOUT_MS);
+    this.#detach();
     if (this.#began) this.#put({ kind: "end" });
   }
 
+  #detach(): void {
+    for (const undo of this.#undo.splice(0)) undo();
+  }
+
+  #writer(): SampleWriter {
+    return new SampleWriter(this.#options.samples, (entry) => this.#write(entry));
+  }
+
+  #write(entry: Uint8Array): void {
+    if (this.#options.write(entry) === false) this.#started = false;
+  }
+
   #put(entry: Entry): void {
-    this.#options.write(encodeEntry(entry));
+    this.#write(encodeEntry(entry));
   }
 
   #hello({ id, board, engine, firmware }: Hello): void {
@@ -80,6 +97,10 @@ export class SessionRecorder {
     this.#started = false;
     if (this.#began) return;
     this.#began = true;
+    this.#session({ id, board, engine, firmware });
+  }
+
+  #session({ id, board, engine, firmware }: Pick<Hello, "id" | "board" | "engine" | "firmware">): void {
     const { module, source } = this.#options;
     this.#put({ kind: "session", device: id, board, engine, firmware, module, source });
   }
@@ -89,6 +110,10 @@ export class SessionRecorder {
       const { seed, params = {} } = it.args;
       this.#started = this.#began;
       this.#faulted = false;
+      if (this.#link?.hello && this.#options.anew?.()) {
+        this.#samples = this.#writer();
+        this.#session(this.#link.hello);
+      }
       if (this.#started) this.#put({ kind: "start", seed, params: wireParams(params) });
       return;
     }
@@ -133,14 +158,13 @@ export class SessionRecorder {
     return { region: Region.learnedState, offset, length };
   }
 
-  async #ask(): Promise<void> {
+  async #ask(timeoutMs = DIGEST_TIMEOUT_MS): Promise<void> {
     if (!this.#started || this.#asking || !this.#link?.isUp) return;
     this.#asking = true;
     try {
       // the answer comes back through `answered`, in its place
-      await this.#link.request("digest", {}, { timeoutMs: DIGEST_TIMEOUT_MS });
-      if (this.#link.isUp)
-        await this.#link.request("read", this.#nextBlock(), { timeoutMs: DIGEST_TIMEOUT_MS });
+      await this.#link.request("digest", {}, { timeoutMs });
+      if (this.#link.isUp) await this.#link.request("read", this.#nextBlock(), { timeoutMs });
     } catch {
       // the device is away, or its module has no learned state: states alone are compared then
     } finally {

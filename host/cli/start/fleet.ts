@@ -2,13 +2,14 @@
 
 import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { extname, join } from "node:path";
+import { join } from "node:path";
 import type { Bridge } from "../../bridge/bridge.ts";
 import { messageOf } from "../../bridge/errors.ts";
 import { startVirtualDevice, type VirtualDevice } from "../../devices/virtual-device.ts";
 import { SessionRecorder } from "../../replay/recorder.ts";
 import { openLog } from "../support/files.ts";
 import type { Lifetime } from "../support/lifetime.ts";
+import { logPath } from "../support/recordings.ts";
 import type { PlannedDevice } from "./plan.ts";
 import type { SampleSource } from "./source.ts";
 
@@ -29,12 +30,6 @@ type Tell = (level: "error" | "warning", message: string) => void;
 interface Recording {
   recorder: SessionRecorder;
   close(): void;
-}
-
-/** Where the log of a device goes: `session.cbor`, or `session.kitchen.cbor` where there are several. */
-function logPath(path: string, id: string, devices: number): string {
-  const ending = extname(path);
-  return devices === 1 ? path : `${path.slice(0, path.length - ending.length)}.${id}${ending}`;
 }
 
 export class Fleet {
@@ -111,16 +106,17 @@ export class Fleet {
   }
 
   async #record(device: VirtualDevice, samples: Uint8Array, options: FleetOptions): Promise<void> {
-    const path = logPath(options.record as string, device.id, options.devices.length);
-    const log = openLog(path);
+    const record = options.record as string;
+    const path = options.devices.length === 1 ? record : logPath(record, device.id);
+    const log = openLog(path, (error) => this.#tell("error", messageOf(error)));
     const recorder = new SessionRecorder({
       module: await readFile(options.module),
       samples,
       source: options.source.name,
-      write: log.write,
+      write: (entry) => log.write(entry),
     });
     recorder.attach(device.link);
-    this.#recordings.push({ recorder, close: log.close });
+    this.#recordings.push({ recorder, close: () => log.close() });
   }
 
   async #stop(): Promise<void> {

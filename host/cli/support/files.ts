@@ -1,9 +1,9 @@
 // Files that a verb reads and writes whole.
 
 import { randomUUID } from "node:crypto";
-import { closeSync, openSync, writeSync } from "node:fs";
 import { lstat, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { messageOf, OctomoteError } from "../../bridge/errors.ts";
+import { LogFile } from "../../replay/log-file.ts";
 
 /** The bytes of a file. @throws OctomoteError */
 export async function readInput(path: string): Promise<Uint8Array> {
@@ -42,12 +42,18 @@ export async function writeTogether(
   }
 }
 
-/** Opens a file that grows while things happen. @throws OctomoteError */
-export function openLog(path: string): { write(bytes: Uint8Array): void; close(): void } {
+/** Opens a session log. `ended` hears that the disk takes no more. @throws OctomoteError */
+export function openLog(path: string, ended: (error: OctomoteError) => void): LogFile {
+  const refused = (error: unknown, until = "") =>
+    new OctomoteError(
+      `${path} cannot be written${until}: ${messageOf(error)}`,
+      "make room, or choose another place",
+    );
   try {
-    const file = openSync(path, "w");
-    return { write: (bytes) => void writeSync(file, bytes), close: () => closeSync(file) };
+    return new LogFile(path, {
+      ended: (why) => ended(refused(why, " any more; what it holds can be replayed")),
+    });
   } catch (error) {
-    throw new OctomoteError(`${path} cannot be written: ${messageOf(error)}`, "choose another place");
+    throw refused(error);
   }
 }
