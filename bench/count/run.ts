@@ -1,14 +1,12 @@
 /** Runs a module in the bench firmware of mps2-an386 (boards/mps2-an386/main_bench.c) under the counting plugin. */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { readFile } from "node:fs/promises";
 import { buildFirmware } from "../../host/build/firmware.ts";
 import { loadDataset } from "../../host/data/dataset.ts";
 import { encodeSamples } from "../../host/data/sample-file.ts";
-import { emulatorArgs, encodeBootImage, readEmulatedBoard } from "../../host/devices/boot-image.ts";
-import { CountError, countRegions, type Region } from "./plugin.ts";
+import { encodeBootImage } from "../../host/devices/boot-image.ts";
+import { BOARD, countBoot } from "./boot.ts";
+import { CountError, type Region } from "./plugin.ts";
 
-const BOARD = "mps2-an386";
 /** Drawn images, so that counts do not depend on what data a machine has. */
 const SAMPLES = { train: 64, test: 1 };
 const SEED = 1;
@@ -62,19 +60,8 @@ export async function runBench(modulePath: string, options: BenchOptions = {}): 
     samples: options.samples ?? (await drawnSamples()),
     autostart: { seed: SEED },
   });
-  const folder = await mkdtemp(join(tmpdir(), "octomote-bench-"));
-  try {
-    const boot = join(folder, "boot.bin");
-    await writeFile(boot, image);
-    const board = await readEmulatedBoard(BOARD);
-    const { regions, console } = await countRegions({
-      arguments: emulatorArgs(board, { serial: "null", firmware: firmware.path, boot }),
-      ...(options.timeout !== undefined && { timeout: options.timeout }),
-    });
-    return { regions, memory: readMemory(console, await flashOf()) };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const { regions, console } = await countBoot(firmware.path, image, options.timeout);
+  return { regions, memory: readMemory(console, await flashOf()) };
 }
 
 /** Flash of the firmware that is shipped, not of the variant that counts. */

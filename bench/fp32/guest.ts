@@ -1,16 +1,13 @@
 /** The FP32 reference in C on an emulated Cortex-M4 with its FPU: what a step computes, and how many instructions it takes. */
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { compileProgram } from "../../host/build/compile-c.ts";
 import { findProgram } from "../../host/build/firmware.ts";
 import { ROOT } from "../../host/build/modules.ts";
-import { emulatorArgs, readEmulatedBoard } from "../../host/devices/boot-image.ts";
-import { CountError, countRegions } from "../count/plugin.ts";
+import { BOARD, countBoot } from "../count/boot.ts";
+import { CountError } from "../count/plugin.ts";
 import { elements, type NetSpec } from "../net.ts";
 import { encodePlan, FP32_FLAGS, FP32_SOURCE } from "./native.ts";
 
-const BOARD = "mps2-an386";
 const FPU = ["-mcpu=cortex-m4", "-mthumb", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"];
 
 async function buildGuest(): Promise<string> {
@@ -67,22 +64,12 @@ export async function runGuestSteps(
       ({ buffer, byteOffset, byteLength }) => new Uint8Array(buffer, byteOffset, byteLength),
     ),
   );
-  const folder = await mkdtemp(join(tmpdir(), "octomote-fp32-"));
-  try {
-    const boot = join(folder, "steps.bin");
-    await writeFile(boot, image);
-    const board = await readEmulatedBoard(BOARD);
-    const { regions, console } = await countRegions({
-      arguments: emulatorArgs(board, { serial: "null", firmware, boot }),
-    });
-    const hex = (text: string): number => Number.parseInt(text, 16);
-    const bits = [...console.matchAll(/^loss ([0-9a-f]+)$/gm)].map(([, text]) => hex(text!));
-    const ram = /^ram ([0-9a-f]+)$/m.exec(console);
-    if (ram === null || bits.length !== samples.length || regions.length !== 1)
-      throw new CountError(`the FP32 firmware did not come to its end: ${console.trim()}`);
-    const losses = [...new Float32Array(Uint32Array.from(bits).buffer)];
-    return { losses, instructions: regions[0]!.instructions, ram: hex(ram[1]!) };
-  } finally {
-    await rm(folder, { recursive: true, force: true });
-  }
+  const { regions, console } = await countBoot(firmware, image);
+  const hex = (text: string): number => Number.parseInt(text, 16);
+  const bits = [...console.matchAll(/^loss ([0-9a-f]+)$/gm)].map(([, text]) => hex(text!));
+  const ram = /^ram ([0-9a-f]+)$/m.exec(console);
+  if (ram === null || bits.length !== samples.length || regions.length !== 1)
+    throw new CountError(`the FP32 firmware did not come to its end: ${console.trim()}`);
+  const losses = [...new Float32Array(Uint32Array.from(bits).buffer)];
+  return { losses, instructions: regions[0]!.instructions, ram: hex(ram[1]!) };
 }

@@ -212,7 +212,8 @@ class Conv2d implements Layer {
   }
 }
 
-class MaxPool implements Layer {
+/** A layer that learns nothing. */
+class Fixed {
   readonly name: string;
   readonly outputShape: Shape;
   readonly output: Float32Array;
@@ -221,6 +222,16 @@ class MaxPool implements Layer {
   readonly bias = NONE;
   readonly weightGradient = NONE;
   readonly biasGradient = NONE;
+
+  constructor(plan: LayerPlan) {
+    this.name = plan.name;
+    this.outputShape = plan.output;
+    this.output = new Float32Array(elements(plan.output));
+    this.inputGradient = new Float32Array(elements(plan.input));
+  }
+}
+
+class MaxPool extends Fixed implements Layer {
   readonly #input: Shape;
   readonly #size: number;
   readonly #stride: number;
@@ -229,13 +240,10 @@ class MaxPool implements Layer {
 
   constructor(plan: LayerPlan) {
     if (plan.spec.kind !== "maxPool") throw new TypeError(`${plan.name}: not a max pool`);
-    this.name = plan.name;
-    this.outputShape = plan.output;
+    super(plan);
     this.#input = plan.input;
     this.#size = plan.spec.size;
     this.#stride = plan.spec.stride ?? plan.spec.size;
-    this.output = new Float32Array(elements(plan.output));
-    this.inputGradient = new Float32Array(elements(plan.input));
     this.#origin = new Uint32Array(this.output.length);
   }
 
@@ -273,22 +281,11 @@ class MaxPool implements Layer {
 }
 
 /** The sum of its input and of the output of `from`; its input gradient is that of either. */
-export class Residual implements Layer {
-  readonly name: string;
-  readonly outputShape: Shape;
-  readonly output: Float32Array;
-  readonly inputGradient: Float32Array;
-  readonly weights = NONE;
-  readonly bias = NONE;
-  readonly weightGradient = NONE;
-  readonly biasGradient = NONE;
+export class Residual extends Fixed implements Layer {
   readonly from: Layer;
 
   constructor(plan: LayerPlan, from: Layer) {
-    this.name = plan.name;
-    this.outputShape = plan.output;
-    this.output = new Float32Array(elements(plan.output));
-    this.inputGradient = new Float32Array(this.output.length);
+    super(plan);
     this.from = from;
   }
 
@@ -302,23 +299,7 @@ export class Residual implements Layer {
   }
 }
 
-class Relu implements Layer {
-  readonly name: string;
-  readonly outputShape: Shape;
-  readonly output: Float32Array;
-  readonly inputGradient: Float32Array;
-  readonly weights = NONE;
-  readonly bias = NONE;
-  readonly weightGradient = NONE;
-  readonly biasGradient = NONE;
-
-  constructor(plan: LayerPlan) {
-    this.name = plan.name;
-    this.outputShape = plan.output;
-    this.output = new Float32Array(elements(plan.output));
-    this.inputGradient = new Float32Array(this.output.length);
-  }
-
+class Relu extends Fixed implements Layer {
   forward(x: Float32Array): void {
     for (let i = 0; i < x.length; i++) this.output[i] = Math.max(x[i]!, 0);
   }
