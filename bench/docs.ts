@@ -3,6 +3,7 @@
  * them (`<!-- table NAME -->` … `<!-- /table -->`), and the plot of PASS beside it. What stands around them is written by hand.
  */
 import { readFile, writeFile } from "node:fs/promises";
+import { type ImportResult, importTable } from "./import.ts";
 import type { KernelsResult } from "./kernels/measure.ts";
 import {
   codeTable,
@@ -45,6 +46,7 @@ export interface Results {
   "octo-rows": RowResults;
   "octo-cost": readonly Cost[];
   "octo-endurance": EnduranceResult;
+  import: ImportResult;
   kernels: KernelsResult;
   stack: StackResult;
   soak: SoakResult;
@@ -63,6 +65,7 @@ export async function readResults(): Promise<Results> {
     "octo-rows": await read("octo-rows"),
     "octo-cost": await read("octo-cost"),
     "octo-endurance": await read("octo-endurance"),
+    import: await read("import"),
     kernels: await read("kernels"),
     stack: await read("stack"),
     soak: await read("soak"),
@@ -96,6 +99,7 @@ function tablesOf({
   "octo-rows": octoRows,
   "octo-cost": octoCost,
   "octo-endurance": endurance,
+  import: imported,
   kernels,
   stack,
   soak,
@@ -111,6 +115,7 @@ function tablesOf({
     "octo-rows": rowsTable(octoRows),
     "octo-cost": costTable(octoCost),
     "octo-endurance": `${enduranceText(endurance)}\n\n${enduranceTable(endurance)}`,
+    import: `${machineText(imported.machine)}.\n\n${importTable(imported)}`,
     tools: `${kernels.tools.gcc}; ${kernels.tools.qemu}; ${kernels.tools.engine}.`,
     "train-step": counts("train-step"),
     intrinsics: counts("intrinsics"),

@@ -1,5 +1,7 @@
 // Numbers of a model that cannot be: each is refused by the name of what holds it, with what to do, before anything is built.
 import { describe, expect, it } from "vitest";
+import { type OnnxNode, type OnnxTensor, onnxModel } from "../../bench/import/onnx.ts";
+import { type TfliteOperator, type TfliteTensor, tfliteModel } from "../../bench/import/tflite.ts";
 import { type Graph, ModelError, sizeOf } from "../../host/models/graph.ts";
 import { headFile } from "../../host/models/head.ts";
 import { readOnnx } from "../../host/models/onnx/read.ts";
@@ -8,8 +10,6 @@ import { readTflite } from "../../host/models/tflite/read.ts";
 import { TYPE } from "../../host/models/tflite/schema.ts";
 import { encodeNet } from "../../host/pass/net.ts";
 import { FRAME, INPUT } from "./support/nets.ts";
-import { type OnnxNode, type OnnxTensor, onnxModel } from "./support/onnx.ts";
-import { type TfliteOperator, type TfliteTensor, tfliteModel } from "./support/tflite.ts";
 
 const CONV = 3;
 const DEPTHWISE = 4;

@@ -1,6 +1,8 @@
 // Models of odd numbers all over: whatever a file holds, it is read, or refused as such, and what is read fits a module.
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import { type OnnxNode, type OnnxTensor, onnxModel } from "../../bench/import/onnx.ts";
+import { type TfliteOperator, type TfliteTensor, tfliteModel } from "../../bench/import/tflite.ts";
 import { type Graph, ModelError, sizeOf } from "../../host/models/graph.ts";
 import { headFile } from "../../host/models/head.ts";
 import { ARENA } from "../../host/models/limits.ts";
@@ -10,8 +12,6 @@ import { readTflite } from "../../host/models/tflite/read.ts";
 import { TYPE } from "../../host/models/tflite/schema.ts";
 import { encodeNet } from "../../host/pass/net.ts";
 import { FRAME, INPUT } from "./support/nets.ts";
-import { type OnnxNode, type OnnxTensor, onnxModel } from "./support/onnx.ts";
-import { type TfliteOperator, type TfliteTensor, tfliteModel } from "./support/tflite.ts";
 
 const CONV = 3;
 const DEPTHWISE = 4;

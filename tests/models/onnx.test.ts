@@ -3,6 +3,7 @@
 import * as tf from "@tensorflow/tfjs";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import { type OnnxNode, type OnnxTensor, onnxModel } from "../../bench/import/onnx.ts";
 import type { Samples } from "../../host/data/sample-file.ts";
 import { type Graph, ModelError } from "../../host/models/graph.ts";
 import { importModel } from "../../host/models/import.ts";
@@ -10,7 +11,6 @@ import { readOnnx } from "../../host/models/onnx/read.ts";
 import { runGraph } from "../../host/models/reference.ts";
 import { glyphs } from "../assembly/support.ts";
 import { CLASSES, FEATURES, FRAME, HEAD, INPUT, residual, type Tensors, tensorsOf } from "./support/nets.ts";
-import { type OnnxNode, type OnnxTensor, onnxModel } from "./support/onnx.ts";
 
 let samples: Samples;
 

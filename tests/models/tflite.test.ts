@@ -1,6 +1,8 @@
 // TFLite models as graphs: the same network in float, in full INT8 and as ONNX computes the same, and what cannot be taken is refused by name.
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
+import { type OnnxNode, onnxModel } from "../../bench/import/onnx.ts";
+import { type TfliteOperator, type TfliteTensor, tfliteModel } from "../../bench/import/tflite.ts";
 import type { Samples } from "../../host/data/sample-file.ts";
 import { ModelError } from "../../host/models/graph.ts";
 import { importModel } from "../../host/models/import.ts";
@@ -10,8 +12,6 @@ import { readTflite } from "../../host/models/tflite/read.ts";
 import { TYPE } from "../../host/models/tflite/schema.ts";
 import { glyphs } from "../assembly/support.ts";
 import { FRAME, INPUT, type Tensors, tensorsOf } from "./support/nets.ts";
-import { type OnnxNode, onnxModel } from "./support/onnx.ts";
-import { type TfliteOperator, type TfliteTensor, tfliteModel } from "./support/tflite.ts";
 
 const RELU = { byte: 1 };
 const RELU6 = { byte: 3 };

@@ -1,11 +1,11 @@
 // Networks as ONNX: a residual one with random weights, and a classifier that has learned the glyphs.
 import { readFile } from "node:fs/promises";
+import { type OnnxNode, type OnnxTensor, onnxModel } from "../../../bench/import/onnx.ts";
 import { buildCloudKernels } from "../../../host/build/modules.ts";
 import type { LayerSpec } from "../../../host/cloud/layers.ts";
 import { Network } from "../../../host/cloud/network.ts";
 import { Random } from "../../../host/data/random.ts";
 import type { Samples } from "../../../host/data/sample-file.ts";
-import { type OnnxNode, type OnnxTensor, onnxModel } from "./onnx.ts";
 
 export const INPUT = [1, 1, 28, 28] as const;
 export const FRAME = [28, 28, 1] as const;

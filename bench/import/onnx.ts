@@ -1,4 +1,4 @@
-// ONNX models for tests, node by node.
+// ONNX models for benches and tests, node by node.
 import { create, toBinary } from "@bufbuild/protobuf";
 import {
   type AttributeProto,
@@ -11,7 +11,7 @@ import {
   TensorProtoSchema,
   TensorProto_DataType as Type,
 } from "onnx-buf";
-import { valueInfo } from "../../../host/models/onnx/value-info.ts";
+import { valueInfo } from "../../host/models/onnx/value-info.ts";
 
 export interface OnnxNode {
   op: string;

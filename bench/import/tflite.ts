@@ -1,6 +1,6 @@
-// TFLite models for tests, table by table, written with FlatBuffers' own builder.
+// TFLite models for benches and tests, table by table, written with FlatBuffers' own builder.
 import { Builder } from "flatbuffers";
-import { TYPE } from "../../../host/models/tflite/schema.ts";
+import { TYPE } from "../../host/models/tflite/schema.ts";
 
 export interface TfliteTensor {
   name: string;
