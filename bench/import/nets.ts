@@ -68,15 +68,15 @@ export function asOnnx(spec: NetSpec, trainer: Fp32Trainer): Uint8Array<ArrayBuf
   const tensors: Record<string, OnnxTensor> = {};
   const nodes: OnnxNode[] = [];
   const layers = layersOf(spec, trainer);
-  const valueOf = (i: number) => (i < 0 ? "x" : i === layers.length - 1 ? "y" : `v${i}`);
+  const named = (i: number) => (i < 0 ? "x" : i === layers.length - 1 ? "y" : `v${i}`);
   for (const [i, { bias, plan, weights }] of layers.entries()) {
     const { input, output, spec: layer } = plan;
-    const put = (op: string, more: string[] = [], attributes: OnnxNode["with"] = {}, from = valueOf(i - 1)) =>
-      nodes.push({ op, in: [from, ...more], out: valueOf(i), with: attributes });
+    const put = (op: string, more: string[] = [], attributes: OnnxNode["with"] = {}, from = named(i - 1)) =>
+      nodes.push({ op, in: [from, ...more], out: named(i), with: attributes });
     if (layer.kind === "relu") put("Relu");
     else if (layer.kind === "maxPool")
       put("MaxPool", [], { kernel_shape: [layer.size, layer.size], strides: [layer.size, layer.size] });
-    else if (layer.kind === "residual") put("Add", [valueOf(layer.from)]);
+    else if (layer.kind === "residual") put("Add", [named(layer.from)]);
     else {
       const [h, w, c] = layer.kind === "dense" ? input : [layer.kernel, layer.kernel, input[2]];
       const per = layer.kind === "depthwise" ? 1 : c;
@@ -91,7 +91,7 @@ export function asOnnx(spec: NetSpec, trainer: Fp32Trainer): Uint8Array<ArrayBuf
       tensors[`w${i}`] = { dims, values };
       tensors[`b${i}`] = { dims: [filters], values: bias };
       if (layer.kind === "dense") {
-        nodes.push({ op: "Flatten", in: [valueOf(i - 1)], out: `f${i}` });
+        nodes.push({ op: "Flatten", in: [named(i - 1)], out: `f${i}` });
         put("Gemm", [`w${i}`, `b${i}`], { transB: 1 }, `f${i}`);
       } else {
         const { stride = 1 } = layer;
