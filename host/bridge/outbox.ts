@@ -4,7 +4,7 @@
 // A broker's acknowledgement is not enough: a broker that is killed has lost what it had not written, and Mosquitto 2.0 forgets shared
 // subscriptions when it restarts, so that it takes what devices publish until workers are back, for nobody.
 
-import { encodeAgain } from "../protocol/labelled.ts";
+import { encodeNumbered, FrameNumbers } from "../protocol/numbered.ts";
 import { receiptOf } from "../protocol/receipts.ts";
 import type { Delivery } from "./mqtt/types.ts";
 
@@ -19,6 +19,8 @@ export interface OutboxOptions {
 
 /** So many publications of a device are held; the oldest gives way. */
 const HELD = 2000;
+/** With more of a device than that without a receipt, how a number ends does not tell a reader which one it is. */
+const NEAR = 64;
 /** So many are on their way to the broker at once. */
 const FLYING = 32;
 /** A receipt is waited for so long, and twice as long after each time that it was sent again, up to the longest. */
@@ -32,8 +34,10 @@ interface Held {
   readonly device: string;
   readonly topic: string;
   readonly payload: Uint8Array;
-  /** Publications of the device before it. */
-  readonly number: number;
+  /** Of its first sample, if that is known. */
+  readonly number: number | undefined;
+  /** Its frame says only how the number ends. */
+  readonly short: boolean;
   /** It was on its way before. */
   again: boolean;
   /** Stranded: the connection gave it up. */
@@ -50,9 +54,7 @@ export class Outbox {
   readonly #now: () => number;
   /** By device, then by receipt, oldest first. */
   readonly #held = new Map<string, Map<string, Held>>();
-  /** Publications of each device so far, and how many of them were on their way. */
-  readonly #count = new Map<string, number>();
-  readonly #sent = new Map<string, number>();
+  readonly #numbers = new Map<string, FrameNumbers>();
   #waiting: Held[] = [];
   #flying = 0;
   /** Whether there is, or was, somebody who gives receipts; and whether it is there now. */
@@ -72,15 +74,16 @@ export class Outbox {
   put(device: string, topic: string, payload: Uint8Array): void {
     const key = receiptOf(device, payload);
     const held = this.#held.get(device) ?? new Map<string, Held>();
+    const numbers = this.#numbers.get(device) ?? new FrameNumbers();
     this.#held.set(device, held);
+    this.#numbers.set(device, numbers);
+    const { number, short } = numbers.see(payload);
     if (held.has(key)) {
       this.#options.send(topic, payload).catch(() => this.#options.lost(device));
       return;
     }
-    const number = this.#count.get(device) ?? 0;
-    this.#count.set(device, number + 1);
     const news = { state: "waiting", again: false, heard: false, due: 0, patience: PATIENCE_MS } as const;
-    const one: Held = { key, device, topic, payload, number, ...news };
+    const one: Held = { key, device, topic, payload, number, short, ...news };
     held.set(key, one);
     if (held.size > HELD) this.#giveUp(held.values().next().value as Held);
     this.#queue(one);
@@ -90,8 +93,7 @@ export class Outbox {
   /** The device is no longer known. */
   forget(device: string): void {
     this.#held.delete(device);
-    this.#count.delete(device);
-    this.#sent.delete(device);
+    this.#numbers.delete(device);
   }
 
   /** These are in a journal. */
@@ -162,14 +164,12 @@ export class Outbox {
     }
   }
 
-  /** What is sent again says how old it is: the number that it ends in would not tell. */
+  /** What is sent again says which one it is, and so does what is far ahead of what the trainer is known to have. */
   #payload(one: Held): Uint8Array {
-    const sent = Math.max(this.#sent.get(one.device) ?? 0, one.number + 1);
-    this.#sent.set(one.device, sent);
-    // what was sent since: what still waits here the trainer does not have either
-    const payload = one.again ? encodeAgain(sent - one.number - 1, one.payload) : one.payload;
+    const far = one.short && (this.#held.get(one.device)?.size ?? 0) > NEAR;
+    const told = one.number !== undefined && (one.again || far);
     one.again = true;
-    return payload;
+    return told ? encodeNumbered(one.number, one.payload) : one.payload;
   }
 
   #delivered(one: Held, heard: boolean): void {

@@ -3,10 +3,6 @@
 
 import { MessageError } from "./message-error.ts";
 
-/** First byte of labelled features that are sent again: u32 how many were sent since, then what was sent before. */
-const AGAIN = 0xc2;
-const AGAIN_BYTES = 5;
-
 /** First byte; an SGQ frame starts with 0xA… or 0xB…. The low nibble is the version. */
 export const LABELLED = 0xc1;
 /** The label byte of a sample that nobody labelled. */
@@ -58,20 +54,4 @@ export function decodeLabelled(bytes: Uint8Array): Labelled {
     return { label: label === UNLABELLED ? -1 : label, heldOut: flags === HELD_OUT };
   });
   return { labels, frame: bytes.subarray(start) };
-}
-
-/** Labelled features that are sent again. @param since labelled features of this device that were sent after them */
-export function encodeAgain(since: number, payload: Uint8Array): Uint8Array {
-  const bytes = new Uint8Array(AGAIN_BYTES + payload.length);
-  bytes[0] = AGAIN;
-  new DataView(bytes.buffer).setUint32(1, since, true);
-  bytes.set(payload, AGAIN_BYTES);
-  return bytes;
-}
-
-/** What was published, and how many were before it was sent again; 0 for what is sent the first time. The payload is a view. */
-export function decodeAgain(bytes: Uint8Array): { since: number; payload: Uint8Array } {
-  if (bytes[0] !== AGAIN || bytes.length <= AGAIN_BYTES) return { since: 0, payload: bytes };
-  const since = new DataView(bytes.buffer, bytes.byteOffset).getUint32(1, true);
-  return { since, payload: bytes.subarray(AGAIN_BYTES) };
 }

@@ -3,24 +3,28 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Delivery } from "../../host/bridge/mqtt/types.ts";
 import { Outbox } from "../../host/bridge/outbox.ts";
-import { decodeAgain } from "../../host/protocol/labelled.ts";
 import { MessageError } from "../../host/protocol/message-error.ts";
+import { decodeNumbered, encodeNumbered, FrameNumbers } from "../../host/protocol/numbered.ts";
 import { decodeReceipts, encodeReceipts, RECEIPTS, receiptOf } from "../../host/protocol/receipts.ts";
 
-const payload = (n: number): Uint8Array => Uint8Array.of(0xc1, n & 255, n >> 8);
+/** Sample n, in a full frame the first time and in a short one after it. */
+const payload = (n: number): Uint8Array =>
+  Uint8Array.of(0xc1, 1, 0, 0, ...(n === 1 ? [0xa1, 0, 1, 0, 0, 0, 1] : [0xb1, 1, n & 255, n >> 8]));
+const numberIn = (bytes: Uint8Array): number =>
+  bytes[4] === 0xa1 ? 1 : (bytes[6] as number) + 256 * (bytes[7] as number);
 const settle = () => new Promise((resolve) => setImmediate(resolve));
 
 /** An outbox, a clock, and a broker that answers as it is told. */
 function stage(answer: () => Delivery | Error = () => ({ heard: true })) {
   const sent: number[] = [];
   const lost: string[] = [];
-  const ages: number[] = [];
-  const it = { answer, now: 0, sent, ages, lost };
+  const told: (number | undefined)[] = [];
+  const it = { answer, now: 0, sent, told, lost };
   const outbox = new Outbox({
     send: async (_topic, published) => {
-      const { payload: bytes, since } = decodeAgain(published);
-      sent.push((bytes[1] as number) + 256 * (bytes[2] as number));
-      ages.push(since);
+      const { payload: bytes, number } = decodeNumbered(published);
+      sent.push(numberIn(bytes));
+      told.push(number);
       const said = it.answer();
       if (said instanceof Error) throw said;
       return said;
@@ -88,7 +92,7 @@ describe("with a trainer", () => {
   });
 
   it("that is away, nothing is sent again: the broker has it; when it is back what it lacks is", async () => {
-    const { outbox, put, pass, sent, ages, kept } = stage();
+    const { outbox, put, pass, sent, told, kept } = stage();
     outbox.trainer(true);
     outbox.trainer(false);
     for (const n of [1, 2, 3]) put(n);
@@ -98,8 +102,7 @@ describe("with a trainer", () => {
     kept(1, 3);
     await pass(6000);
     expect(sent).toEqual([1, 2, 3, 2]);
-    // one was sent after it, and it says so
-    expect(ages).toEqual([0, 0, 0, 1]);
+    expect(told).toEqual([undefined, undefined, undefined, 2]);
   });
 
   it("what no worker was there for is tried again soon", async () => {
@@ -140,15 +143,30 @@ describe("with a trainer", () => {
     expect(outbox.held).toBe(0);
   });
 
-  it("what is sent again says how many were sent since", async () => {
-    const { outbox, put, pass, sent, ages } = stage();
+  it("what is sent again says which one it is", async () => {
+    const { outbox, put, pass, sent, told } = stage();
     outbox.trainer(true);
     for (const n of [1, 2]) put(n);
     await settle();
     for (let n = 3; n < 10; n++) put(n);
     await pass(6000);
     expect(sent.slice(9)).toEqual([1, 2, 3, 4, 5, 6, 7, 8, 9]);
-    expect(ages.slice(9)).toEqual([8, 7, 6, 5, 4, 3, 2, 1, 0]);
+    expect(told).toEqual([...Array(9).fill(undefined), 1, 2, 3, 4, 5, 6, 7, 8, 9]);
+  });
+
+  it("what is far ahead of the receipts says which one it is the first time too, however many there are", async () => {
+    const { outbox, put, kept, told, sent } = stage();
+    outbox.trainer(true);
+    for (let n = 1; n <= 1000; n++) {
+      put(n);
+      await settle();
+    }
+    expect(sent).toHaveLength(1000);
+    expect(told).toEqual(sent.map((n) => (n > 64 ? n : undefined)));
+    kept(...Array.from({ length: 990 }, (_, i) => i + 1));
+    put(1001);
+    await settle();
+    expect(told.at(-1)).toBe(undefined);
   });
 
   it("of a device that sends more than is held the oldest gives way, told only if nobody can have it", async () => {
@@ -218,5 +236,55 @@ describe("receipts", () => {
       }),
     );
     expect(() => decodeReceipts(new Uint8Array(8 * RECEIPTS + 8))).toThrow(/receipts: .* bytes/);
+  });
+});
+
+describe("numbers", () => {
+  it("come back, in front of any payload", () => {
+    fc.assert(
+      fc.property(fc.nat(2 ** 32 - 1), fc.uint8Array({ minLength: 1, maxLength: 20 }), (number, bytes) => {
+        expect(decodeNumbered(encodeNumbered(number, bytes))).toEqual({ number, payload: bytes });
+      }),
+    );
+  });
+
+  it("of full frames are read, those of short ones follow from them, whatever else comes by", () => {
+    fc.assert(
+      fc.property(
+        fc.nat(2 ** 30),
+        fc.array(fc.integer({ min: 1, max: 100 }), { maxLength: 50 }),
+        fc.uint8Array({ maxLength: 12 }),
+        (first, steps, noise) => {
+          const numbers = new FrameNumbers();
+          const labels = [0xc1, 2, 5, 0, 6, 1];
+          expect(numbers.see(Uint8Array.of(...labels, 0xb1, 1, 7))).toEqual({ short: true });
+          const varint: number[] = [];
+          let rest = first;
+          for (; rest > 127; rest = Math.floor(rest / 128)) varint.push((rest & 127) | 128);
+          varint.push(rest);
+          const full = Uint8Array.of(...labels, 0xa1, 128, 1, 0, 1, 0, ...varint);
+          expect(numbers.see(full)).toEqual({ number: first, short: false });
+          expect(numbers.see(full.subarray(0, -1))).toEqual({ short: false });
+          if (noise[0] !== 0xc1) expect(numbers.see(noise)).toEqual({ short: false });
+          let number = first;
+          for (const step of steps) {
+            number += step;
+            expect(numbers.see(Uint8Array.of(...labels, 0xb1, 1, number & 255))).toEqual({
+              number,
+              short: true,
+            });
+          }
+        },
+      ),
+    );
+  });
+
+  it("are not made of frames that end early, nor of noise: nothing is thrown", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 30 }), (bytes) => {
+        const { number } = new FrameNumbers().see(Uint8Array.of(0xc1, ...bytes));
+        expect(number === undefined || (number >= 0 && number < 2 ** 32)).toBe(true);
+      }),
+    );
   });
 });

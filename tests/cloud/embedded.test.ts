@@ -8,7 +8,7 @@ import { buildCloudKernels } from "../../host/build/modules.ts";
 import { CloudService } from "../../host/cli/cloud/service.ts";
 import { Journal } from "../../host/cloud/ingest/journal.ts";
 import { decodeRecord } from "../../host/cloud/ingest/record.ts";
-import { decodeAgain } from "../../host/protocol/labelled.ts";
+import { decodeNumbered } from "../../host/protocol/numbered.ts";
 import { receiptOf } from "../../host/protocol/receipts.ts";
 import { fitContexts } from "../../host/sgq/fit.ts";
 import { freePort } from "../bridge/support/mosquitto.ts";
@@ -87,7 +87,7 @@ it("trainer and embedded broker end, one after the other and both: each sample i
   const found: string[] = [];
   new Journal(join(folder, "samples.journal"), (record) => {
     const { device: id, payload } = decodeRecord(record);
-    found.push(receiptOf(id, decodeAgain(payload).payload));
+    found.push(receiptOf(id, decodeNumbered(payload).payload));
   }).close();
   expect(found.sort()).toEqual(receipts.sort());
 });

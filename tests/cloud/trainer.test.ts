@@ -8,7 +8,7 @@ import { Journal } from "../../host/cloud/ingest/journal.ts";
 import { decodeRecord } from "../../host/cloud/ingest/record.ts";
 import { CodebookShelf } from "../../host/cloud/ingest/shelf.ts";
 import { NetworkStateError } from "../../host/cloud/network.ts";
-import { encodeAgain } from "../../host/protocol/labelled.ts";
+import { encodeNumbered } from "../../host/protocol/numbered.ts";
 import { receiptOf } from "../../host/protocol/receipts.ts";
 import { NackReason } from "../../host/sgq/types.ts";
 import { temporaryTree } from "../support/tree.ts";
@@ -250,11 +250,12 @@ describe("receipts", () => {
 
   it("are given for what is sent again under the name that it had, and its number is found however late it comes", async () => {
     const it = await coded();
+    const from = 48;
     const [first, ...rest] = it.device.several(300) as [Uint8Array, ...Uint8Array[]];
     send(it, "a", rest);
     it.trainer.flush();
     expect(it.trainer.metrics()).toMatchObject({ samples: 48 + 299, lost: 1 });
-    send(it, "a", [encodeAgain(299, first), encodeAgain(5, rest[293] as Uint8Array)]);
+    send(it, "a", [encodeNumbered(from, first), encodeNumbered(from + 294, rest[293] as Uint8Array)]);
     await it.trainer.settled();
     expect(it.kept.slice(-2)).toEqual([first, rest[293] as Uint8Array].map((one) => receiptOf("a", one)));
     expect(it.trainer.metrics()).toMatchObject({ samples: 48 + 300, lost: 0, late: 1, duplicates: 1 });

@@ -9,7 +9,7 @@ import { Topics } from "../../bridge/topics.ts";
 import { decodePublication } from "../../cloud/ingest/decode.ts";
 import { encodeDecoded } from "../../cloud/ingest/decoded-message.ts";
 import { CodebookShelf } from "../../cloud/ingest/shelf.ts";
-import { decodeAgain } from "../../protocol/labelled.ts";
+import { decodeNumbered } from "../../protocol/numbered.ts";
 import { type Sgq, SgqError } from "../../sgq/types.ts";
 
 export interface CloudWorkerOptions {
@@ -90,7 +90,7 @@ export class CloudWorker {
   }
 
   async #pass(device: string, payload: Uint8Array): Promise<void> {
-    const decoded = decodePublication(this.#options.codec, this.#shelf, decodeAgain(payload).payload);
+    const decoded = decodePublication(this.#options.codec, this.#shelf, decodeNumbered(payload).payload);
     this.counts.publications++;
     this.counts.bytesIn += payload.length;
     // acknowledgements, nacks and what needs a reference are for the trainer, who knows the device

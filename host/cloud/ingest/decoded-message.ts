@@ -3,8 +3,9 @@
 
 import { deflateRawSync, inflateRawSync } from "node:zlib";
 import { decodeMap, encodeMap, Fields, integer } from "../../protocol/cbor.ts";
-import { decodeAgain, decodeLabelled } from "../../protocol/labelled.ts";
+import { decodeLabelled } from "../../protocol/labelled.ts";
 import { MessageError } from "../../protocol/message-error.ts";
+import { decodeNumbered } from "../../protocol/numbered.ts";
 import type { FrameHeader, Sgq } from "../../sgq/types.ts";
 import type { Decoded } from "./decode.ts";
 
@@ -54,7 +55,7 @@ export function decodeDecoded(codec: Sgq, bytes: Uint8Array): DecodedMessage {
   const device = fields.text(0);
   const payload = fields.bytes(1);
   if (!fields.has(6)) return { device, payload };
-  const { labels, frame } = decodeLabelled(decodeAgain(payload).payload);
+  const { labels, frame } = decodeLabelled(decodeNumbered(payload).payload);
   const header: FrameHeader = codec.header(frame);
   const shape = fields.array(4);
   const [h, w, c] = shape as [number, number, number];

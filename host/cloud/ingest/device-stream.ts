@@ -96,12 +96,12 @@ export class DeviceStream {
   }
 
   /**
-   * @param payload what the samples came in, @param since publications that the device has sent after it, where that is told
+   * @param payload what the samples came in, @param told the number of the first, where it is told beside the frame
    * @returns a reason to nack when they are of another shape
    */
-  take(arrived: Arrived, payload: Uint8Array, since = 0): Taken | NackReason {
+  take(arrived: Arrived, payload: Uint8Array, told?: number): Taken | NackReason {
     const { header, samples } = arrived;
-    const sequence = header.short ? this.#order.complete(header.sequence, since) : header.sequence;
+    const sequence = header.short ? this.#number(arrived, told) : header.sequence;
     const whole = header.slice ? this.#join(sequence, arrived) : arrived;
     this.codebook = arrived.codebook;
     if (whole === undefined) return { arrived: [], ready: [] };
@@ -130,9 +130,15 @@ export class DeviceStream {
     }
     const { duplicates } = this.counts;
     const ready = this.#order
-      .push(sequence, items, items.length, whole.crc, header.short || since > 0)
+      .push(sequence, items, items.length, whole.crc, header.short || told !== undefined)
       .flat();
     return { arrived: this.counts.duplicates > duplicates ? [] : items, ready };
+  }
+
+  /** Of a short frame. */
+  #number({ header, crc }: Arrived, told: number | undefined): number {
+    if (told !== undefined && (told & 255) === header.sequence) return told;
+    return this.#order.complete(header.sequence, crc);
   }
 
   /** Everything that waits for something that is missing. */

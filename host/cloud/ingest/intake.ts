@@ -1,7 +1,7 @@
 // Everything that devices publish, on its way to samples: known again when it comes twice, written to the journal, decoded, put in order, and
 // acknowledged when it is on the disk. A frame whose reference is not there yet waits for it.
 
-import { decodeAgain } from "../../protocol/labelled.ts";
+import { decodeNumbered } from "../../protocol/numbered.ts";
 import { receiptOf } from "../../protocol/receipts.ts";
 import { type FrameHeader, NackReason, type Sgq } from "../../sgq/types.ts";
 import type { Shape } from "../codebook/train.ts";
@@ -91,7 +91,7 @@ export class Intake {
    */
   take(device: string, published: Uint8Array, byWorker?: Samples): void {
     const stream = this.#streamOf(device);
-    const { payload } = decodeAgain(published);
+    const { payload } = decodeNumbered(published);
     const receipt = receiptOf(device, payload);
     if (stream.knows(receipt)) stream.counts.duplicates++;
     else this.#handle(stream, published, receipt, byWorker ?? this.#decode(stream, payload));
@@ -200,8 +200,8 @@ export class Intake {
   }
 
   #use(stream: DeviceStream, published: Uint8Array, decoded: Samples, counted: boolean): void {
-    const { since, payload } = decodeAgain(published);
-    const taken = stream.take(decoded, payload, since);
+    const { number, payload } = decodeNumbered(published);
+    const taken = stream.take(decoded, payload, number);
     if (typeof taken === "number") {
       this.#refuse(stream, taken, decoded.header);
       return;
@@ -226,7 +226,7 @@ export class Intake {
     for (let i = 0; i < parked.length; i++) {
       const { published, header } = parked[i] as Parked;
       if (header?.reference === undefined || !stream.reference(header.reference)) continue;
-      const decoded = this.#decode(stream, decodeAgain(published).payload);
+      const decoded = this.#decode(stream, decodeNumbered(published).payload);
       if (decoded.kind === "refused" && decoded.reason === NackReason.reference) continue;
       parked.splice(i, 1);
       // `#use` looks for the next one
@@ -252,7 +252,7 @@ export class Intake {
       return;
     }
     const stream = this.#streamOf(device);
-    const { payload } = decodeAgain(published);
+    const { payload } = decodeNumbered(published);
     stream.know(receiptOf(device, payload));
     const decoded = this.#decode(stream, payload);
     if (decoded.kind === "samples") this.#use(stream, published, decoded, counted);

@@ -40,14 +40,18 @@ export class SequenceOrder<T> {
   }
 
   /**
-   * The number nearest to what is expected that ends in this byte: what a short frame leaves out.
-   *
-   * @param since numbers that the device has sent after it, as far as that is known
+   * The number nearest to what is expected that ends in this byte: what a short frame leaves out. More may be under way than have
+   * come: where the nearest is another item's by its mark, it is a later one.
    */
-  complete(low: number, since = 0): number {
-    const next = Math.max((this.#next ?? 0) - since, 0);
+  complete(low: number, mark = 0): number {
+    const next = this.#next ?? 0;
     const distance = ((low - next + 128) & 255) - 128;
-    return Math.max(next + distance, low & 255);
+    const nearest = Math.max(next + distance, low & 255);
+    for (let number = nearest; number < next + RESTART; number += 256) {
+      const known = this.#marks.get(number);
+      if (known === undefined || known === mark) return number;
+    }
+    return nearest;
   }
 
   /**
