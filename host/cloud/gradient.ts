@@ -1,7 +1,7 @@
 // Gradients for device halves: what the network says of its input, as an SGQ gradient frame (docs/sgq.md, "Gradient").
 
 import { Random } from "../data/random.ts";
-import type { Sgq } from "../sgq/types.ts";
+import type { Codebook, Sgq } from "../sgq/types.ts";
 import { UNIT } from "./codebook/choose.ts";
 import type { Shape } from "./codebook/train.ts";
 
@@ -29,4 +29,28 @@ export function encodeGradientOf(
   const group = shape[2] % GROUP === 0 ? GROUP : 1;
   const key = new Random(seed, to.sequence).next();
   return codec.encodeGradient(to, { shape, values, exponent, group, bits, key });
+}
+
+/**
+ * The straight-through estimator, clipped: what has the lowest level of its channel is not asked to shrink, what has the highest not to
+ * grow. Nothing of that would be seen on this side, so nothing would ever stop it: features drift until all have the same level. A
+ * channel that is not sent is left alone. In place; a codebook of another form than contexts clips nothing.
+ * @param features what the sample was decoded to, int8 NHWC
+ */
+export function clipGradient(
+  gradient: Float32Array,
+  features: Int8Array,
+  { form, bits, shape, planes, values }: Codebook,
+): void {
+  if (form !== "contexts") return;
+  const c = shape[2];
+  const levels = new Uint8Array(c);
+  for (const { channel } of planes) levels[channel] = (levels[channel] as number) + 1;
+  for (let i = 0; i < gradient.length; i++) {
+    const first = (i % c) << bits;
+    const value = features[i] as number;
+    const error = gradient[i] as number;
+    if (error > 0 && value <= (values[first] as number)) gradient[i] = 0;
+    if (error < 0 && value >= (values[first + (levels[i % c] as number)] as number)) gradient[i] = 0;
+  }
 }
