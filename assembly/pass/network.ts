@@ -77,6 +77,13 @@ export class Network {
     this.last = last;
   }
 
+  /** The same, of a layer whose output is wanted: it is cached, and lies at `data`. Before `new Pass`. */
+  keep(i: i32): Stage {
+    const stage = this.stage(i);
+    stage.store = 1;
+    return stage;
+  }
+
   /** The stage that makes the output of layer i: a relu's is that of the layer before it. */
   stage(i: i32): Stage {
     let stage = this.input;

@@ -3,7 +3,8 @@
 import { allocate } from "../device/arena";
 import { TENSOR_BYTES, TENSOR_C, TENSOR_H, TENSOR_W, elements, tensorOf } from "../int8/structs";
 import { writeAck, writeNack } from "./answers";
-import { openFor, Plan, STRIPES } from "./book";
+import { openFor, Plan } from "./book";
+import { Chain } from "./chain";
 import * as encoder from "./encoder";
 import { Encoder } from "./encoder";
 import {
@@ -24,12 +25,6 @@ import { ALONE_BITS, encodeAlone, selfBytes } from "./self-contained";
 const CRC_BYTES: i32 = 2;
 /** What `open` says of a codebook that is too long: 1 + the offset of its length. */
 const LENGTH: i32 = 9;
-
-/** Frames in a row that may leave out what did not change: a lost nack costs no more than these. */
-const MOST_SKIPS: i32 = 31;
-
-/** How far back a reference may lie. */
-const MOST_BACK: i32 = 65536;
 
 const HEADER: usize = memory.data(sizeof<i32>() * 20, 4);
 
@@ -53,9 +48,7 @@ export class Sgq {
   private loaded: bool = false;
   /** Rows that the job is laid out for. */
   private laid: i32 = 0;
-  /** Sequence number of the sample whose planes the job holds; how many frames in a row have skipped, −1: there is no reference. */
-  private last: i32 = 0;
-  private skips: i32 = -1;
+  private chain: Chain = new Chain();
 
   /**
    * Room for all of it; call it at an app's top level.
@@ -97,7 +90,7 @@ export class Sgq {
    */
   open(length: i32): i32 {
     this.loaded = false;
-    this.skips = -1;
+    this.chain.skips = -1;
     this.laid = 0;
     if (length > this.bookBytes) return LENGTH;
     const planRoom = <i32>offsetof<Plan>() + this.planes * RECORD_BYTES;
@@ -120,7 +113,7 @@ export class Sgq {
 
   /** A frame that needs no codebook. */
   encodeAlone(x: usize, sequence: i32): i32 {
-    this.skips = -1;
+    this.chain.skips = -1;
     this.frame = this.out;
     this.length = encodeAlone(this.out, this.model, sequence, this.xT, x);
     return this.length;
@@ -142,7 +135,7 @@ export class Sgq {
       SLICE,
       sequence,
     );
-    this.skips = -1;
+    this.chain.skips = -1;
     return length;
   }
 
@@ -192,24 +185,19 @@ export class Sgq {
    */
   encodeChanged(x: usize, changed: usize, sequence: i32): i32 {
     const e = this.encoder;
-    const back = sequence - this.last;
-    const known = this.loaded && this.skips >= 0 && this.skips < MOST_SKIPS && back > 0 && back <= MOST_BACK;
-    if (!known || !e.plan.patchH || e.plan.form == STRIPES) return this.encode(x, sequence);
-    const skips = this.skips + 1;
-    const began = encoder.beginSkip(e, sequence, back, e.crc, changed);
-    const done = began && encoder.add(e, this.xT, x) && this.end();
-    encoder.endSkip(e);
-    if (!done) return this.encode(x, sequence);
-    this.skips = skips;
-    return this.length;
+    const length = this.loaded ? this.chain.encode(e, this.xT, x, changed, sequence) : 0;
+    if (!length) return this.encode(x, sequence);
+    this.frame = encoder.frameAt(e);
+    this.length = length;
+    return length;
   }
 
   private end(): i32 {
     const e = this.encoder;
-    this.last = e.sequence + e.samples - 1;
     this.length = encoder.end(e, true);
     this.frame = encoder.frameAt(e);
-    this.skips = this.length ? 0 : -1;
+    this.chain.begin(e.sequence + e.samples - 1);
+    if (!this.length) this.chain.skips = -1;
     return this.length;
   }
 
@@ -223,7 +211,7 @@ export class Sgq {
     if (header.model != this.model) return -1;
     if (header.type == NACK) {
       if (header.tables == NO_CODEBOOK) this.loaded = false;
-      if (header.tables == NO_CODEBOOK || header.tables == NO_REFERENCE) this.skips = -1;
+      if (header.tables == NO_CODEBOOK || header.tables == NO_REFERENCE) this.chain.skips = -1;
     }
     return header.type;
   }

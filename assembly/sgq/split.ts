@@ -9,9 +9,21 @@ import { Frame } from "../device/sensor";
 import { elements, TENSOR_BYTES, TENSOR_H, tensorOf } from "../int8/structs";
 import { writeAck, writeNack } from "./answers";
 import { openFor, Plan } from "./book";
+import { Chain } from "./chain";
 import * as encoder from "./encoder";
 import { Encoder } from "./encoder";
-import { ACK, CRC_START, GRADIENT, Header, NACK, NO_CODEBOOK, parse, REFUSED, verify } from "./frame";
+import {
+  ACK,
+  CRC_START,
+  GRADIENT,
+  Header,
+  NACK,
+  NO_CODEBOOK,
+  NO_REFERENCE,
+  parse,
+  REFUSED,
+  verify,
+} from "./frame";
 import { unpackNibbles } from "./gradient";
 import { ALONE_BITS, encodeAlone, selfBytes } from "./self-contained";
 import { workBytes } from "./work";
@@ -59,6 +71,9 @@ let coder: usize = 0;
 let arrived: i32 = 0;
 let frames: usize = 0;
 let frameBytes: i32 = 0;
+/** Of an app that leaves out what did not change. One that never does has nothing of it. */
+let chained: bool = false;
+let chain: Chain = changetype<Chain>(0);
 
 /** Samples sent, bytes of their SGQ frames, and the sequence number of the last. */
 export let samples: i32 = 0;
@@ -110,6 +125,21 @@ export function lend(at: usize, bytes: i32): void {
   out = values + <usize>bytesRaw;
 }
 
+/** Called after prepare() by an app that sends with sendChanged(). */
+export function skipUnchanged(): void {
+  chained = true;
+  chain = new Chain();
+}
+
+/** Rows and columns of the patches that may be left out, as the codebook says; 0: none may, or there is no codebook. */
+export function patchRows(): i32 {
+  return loaded ? changetype<Plan>(plan).patchH : 0;
+}
+
+export function patchColumns(): i32 {
+  return loaded ? changetype<Plan>(plan).patchW : 0;
+}
+
 /** Version of the codebook in use, 0: none. */
 export function codebook(): i32 {
   return loaded ? changetype<Plan>(plan).version : 0;
@@ -117,6 +147,21 @@ export function codebook(): i32 {
 
 /** Sends features of a frame with its label; false when the link is full, or the sample needs too many bytes. */
 export function send(frame: Frame, features: usize): bool {
+  return transmit(frame, features, 0);
+}
+
+/**
+ * As send(), without the patches that did not change since the last call: changed[i] != 0, row by row, of patchRows() × patchColumns()
+ * features each. Whole samples are sent where the other side may lack the last one. What is lent stays lent.
+ */
+export function sendChanged(frame: Frame, features: usize, changed: usize): bool {
+  const sent = transmit(frame, features, changed);
+  // nobody can refer to what never left
+  if (!sent) chain.skips = -1;
+  return sent;
+}
+
+function transmit(frame: Frame, features: usize, changed: usize): bool {
   if (!loaded && samples % ASK_EVERY == 0) answer(NACK, 0, NO_CODEBOOK, 0);
   sequence = frame.sequence;
   ++samples;
@@ -127,14 +172,19 @@ export function send(frame: Frame, features: usize): bool {
     e.job = job;
     e.codes = values;
     e.out = out + LABEL_BYTES;
-    encoder.begin(e, load<i32>(xT, TENSOR_H), 0, sequence);
-    if (encoder.add(e, xT, features)) length = encoder.end(e, true);
+    if (chained) length = chain.encode(e, xT, features, changed, sequence);
+    if (!length) {
+      encoder.begin(e, load<i32>(xT, TENSOR_H), 0, sequence);
+      if (encoder.add(e, xT, features)) length = encoder.end(e, true);
+      if (chained) chain.begin(sequence);
+    }
     from = encoder.frameAt(e);
   }
   // what does not fit is sent coarser
   if (!length) {
     from = out + LABEL_BYTES;
     length = encodeAlone(from, model, sequence, xT, features);
+    if (chained) chain.skips = -1;
   }
   bytesSent += length;
   const start = from - LABEL_BYTES;
@@ -148,12 +198,17 @@ export function send(frame: Frame, features: usize): bool {
 /** Publishes what there is to know: samples sent, bytes raw and sent, codebook. */
 export function report(): void {
   publish.begin();
+  put();
+  publish.end();
+}
+
+/** Adds that to a state record that the app has begun. */
+export function put(): void {
   publish.put(publish.STEPS, samples);
   publish.put(publish.FEATURE_BYTES, bytesSent);
   // a total that grows for days may pass what 31 bits hold
   publish.put(publish.FEATURE_BYTES_RAW, <i32>min(<i64>samples * <i64>bytesRaw, <i64>i32.MAX_VALUE));
   publish.put(publish.CODEBOOK, codebook());
-  publish.end();
 }
 
 /** Takes a message of the host; returns what it was. A device half is written to `state`, which has room for `stateBytes`. */
@@ -187,6 +242,7 @@ function takeBook(from: usize, offset: u32, content: i32, end: u64, last: bool):
     return;
   }
   loaded = false;
+  if (chained) chain.skips = -1;
   memory.copy(book + <usize>offset, from, content);
   arrived = <i32>end;
   if (!last) return;
@@ -216,6 +272,7 @@ function take(length: i32): i32 {
   if (h.model != model) return NOTHING;
   // the host does not know our codebook: self-contained frames until it sends one
   if (h.type == NACK && h.tables == NO_CODEBOOK) loaded = false;
+  if (chained && h.type == NACK && h.tables == NO_REFERENCE) chain.skips = -1;
   // gradients of 8 bits would take as much room as the features
   if (h.type != GRADIENT || h.bits != 4 || h.sequence != sequence) return NOTHING;
   if (h.h * h.w * h.c != bytesRaw || h.c != load<i32>(xT, 12)) return NOTHING;

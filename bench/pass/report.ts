@@ -1,5 +1,6 @@
 /** The tables of a PASS measurement, in Markdown. */
 import type { PassCase, PassResult } from "../pass.ts";
+import type { FeatureCase } from "../pass-features.ts";
 import { type Cell, markdownTable, percent } from "../tables.ts";
 import type { Counted, Outcome } from "./measure.ts";
 
@@ -198,6 +199,37 @@ export function clipsTable({ cases }: PassResult): string {
       });
     }),
     [0, 1, 2],
+  );
+}
+
+/** Bytes of features, with and without what did not change. */
+export function featuresTable({ rows, shape }: FeatureCase): string {
+  const raw = shape.reduce((product, n) => product * n, 1);
+  return markdownTable(
+    [
+      "method",
+      "MAC, %",
+      "patches that changed, %",
+      "bytes of a whole frame",
+      "of the changes: mean",
+      "p95",
+      "most",
+      "fewer than whole",
+      "than int8",
+      "AP from what is decoded, %",
+    ],
+    rows.map(({ method, macs, changed, whole, skip, averagePrecision }) => [
+      method,
+      percent(macs),
+      percent(changed),
+      whole.mean.toFixed(1),
+      skip.mean.toFixed(1),
+      skip.p95,
+      skip.most,
+      `${(whole.mean / skip.mean).toFixed(2)}×`,
+      `${(raw / skip.mean).toFixed(0)}×`,
+      percent(averagePrecision),
+    ]),
   );
 }
 

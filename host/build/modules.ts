@@ -29,6 +29,9 @@ export interface BuildModulesOptions {
   onProgress?(message: string): void;
 }
 
+/** Pages of 64 KiB that a module can have. */
+const MOST_PAGES = 65536;
+
 /** The compiler refused a source file; the message is the compiler's own. */
 export class CompileError extends Error {
   override name = "CompileError";
@@ -116,6 +119,20 @@ async function optionsOf(target: Target): Promise<string[]> {
   return [...args, "--transform", join(ROOT, "assembly/device/link-arena.mjs")];
 }
 
+/** An app that needs more than one page of 64 KiB says so in a line of its own: `// @memory 128 KiB`. @throws CompileError */
+function memoryOf(source: string, text: string): string[] {
+  const found = /^\/\/ @memory\b[ \t]*(.*)$/m.exec(text);
+  if (found === null) return [];
+  const [, kib] = /^(\d{1,6}) KiB\s*$/.exec(found[1] as string) ?? [];
+  const pages = Number(kib) / 64;
+  if (!(Number.isInteger(pages) && pages >= 1 && pages <= MOST_PAGES)) {
+    throw new CompileError(
+      `${source}: "${found[0].trim()}" is no amount of memory; write a multiple of 64 up to ${64 * MOST_PAGES}: // @memory 128 KiB`,
+    );
+  }
+  return ["--initialMemory", String(pages), "--maximumMemory", String(pages)];
+}
+
 /**
  * Builds every app for every target into `<out>/<target>/<app>.wasm`; what is newer than its sources is kept.
  * @throws CompileError
@@ -131,7 +148,7 @@ export async function buildModules(options: BuildModulesOptions = {}): Promise<B
       const path = join(out, target, `${app}.wasm`);
       const bytes = await cached(path, key, async () => {
         options.onProgress?.(`compiling ${app} (${target})`);
-        const asked = options.options ?? [];
+        const asked = [...memoryOf(source, await readFile(source, "utf8")), ...(options.options ?? [])];
         return asc([resolve(MODULE_ENTRY), source], path, [...(await optionsOf(target)), ...asked]);
       });
       built.push({ app, target, path, bytes });

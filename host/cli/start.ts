@@ -30,8 +30,11 @@ import {
 } from "./support/verb.ts";
 import { version } from "./support/version.ts";
 
-/** The app whose other half runs here. */
-const SPLIT = "split";
+/** Octomote's own apps whose other half runs here, and what their sensors must give for that. */
+const OTHER_HALVES: Readonly<Record<string, "dataset" | "classes">> = {
+  split: "dataset",
+  "camera-split": "classes",
+};
 /** A device that has not made a step by then never will. */
 const FIRST_STEP_MS = 120_000;
 /** At the end each device is asked once more how it is doing. */
@@ -99,6 +102,7 @@ Examples:
   $ octomote start --devices 5 --app my-sensor.ts --param lr=0.01
   $ octomote start --app camera
   $ octomote start --app camera --frames walk.mp4 --fps 25
+  $ octomote start --app camera-split
 `,
     )
     .action(async (options: StartOptions) => finish(await start(options)));
@@ -168,13 +172,14 @@ async function run(app: App, options: StartOptions, screen: Screen, lifetime: Li
   );
 
   const params = Object.fromEntries(options.param ?? []);
-  if (app.name === SPLIT && prepared.portable && prepared.source.dataset) {
+  const wants = OTHER_HALVES[app.name];
+  if (wants && prepared.portable && prepared.source[wants] !== undefined) {
     const { startCloud } = await import("./start/cloud.ts");
     const cloud = startCloud(
       {
         mqtt: mqttOptions(services.brokerUrl, options),
         base: options.base,
-        dataset: prepared.source.dataset,
+        source: prepared.source,
         module: prepared.portable,
         joint: (params.joint ?? 0) !== 0,
         tell: (level, message) => bridge.bus.emit("log", { level, message: `cloud: ${message}` }),

@@ -94,19 +94,30 @@ export function encodeParts(dataset: Dataset, channels = 1): Uint8Array<ArrayBuf
   return bytes;
 }
 
+/** What frames are examples of. */
+export interface FrameLabels {
+  /** At most 255. */
+  classes: number;
+  of(i: number): { label: number; heldOut: boolean };
+}
+
 /**
- * The bytes of a sample file that plays a clip: no labels, a pixel p becomes p − 128.
+ * The bytes of a sample file that plays a clip: a pixel p becomes p − 128.
  * @param perSecond frames per second at most; 0: as fast as the device can
+ * @param labels without them frames have none
  */
-export function encodeFrames(clip: Clip, perSecond = 0): Uint8Array {
+export function encodeFrames(clip: Clip, perSecond = 0, labels?: FrameLabels | null): Uint8Array {
   const { count, height, width, pixels } = clip;
   const size = height * width;
   const stride = SAMPLE_HEADER_BYTES + ((size + 3) & ~3);
   const bytes = new Uint8Array(HEADER_BYTES + count * stride);
-  writeHeader(bytes, { count, height, width, channels: 1, classes: 0, stride, perSecond });
+  const classes = labels?.classes ?? 0;
+  writeHeader(bytes, { count, height, width, channels: 1, classes, stride, perSecond });
   for (let i = 0; i < count; i++) {
     const at = HEADER_BYTES + i * stride;
-    bytes[at] = UNLABELLED;
+    const { label, heldOut } = labels?.of(i) ?? { label: UNLABELLED, heldOut: false };
+    bytes[at] = label;
+    bytes[at + 1] = heldOut ? 1 : 0;
     for (let k = 0; k < size; k++) {
       bytes[at + SAMPLE_HEADER_BYTES + k] = (pixels[i * size + k] as number) - 128;
     }

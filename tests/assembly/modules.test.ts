@@ -65,6 +65,24 @@ it("an app with floating point is refused when it is built, by the name of the f
   );
 });
 
+it("an app has one page of memory, or as many as it asks for", async () => {
+  const text = "export function step(): void {}";
+  const pagesOf = async (name: string, line: string): Promise<string | undefined> => {
+    const app = join(folder, `${name}.ts`);
+    await writeFile(app, `${line}\n${text}`);
+    const [built] = await buildModules({ apps: [app], out: folder, targets: ["portable"] });
+    const module = disassemble(new Uint8Array(await readFile((built as BuiltModule).path)));
+    return module.match(/\(memory \$\S+ (\d+) \1\)/)?.[1];
+  };
+  expect(await pagesOf("usual", "// memory")).toBe("1");
+  expect(await pagesOf("more", "// an app\n// @memory 192 KiB")).toBe("3");
+  for (const [i, amount] of ["100 KiB", "2", "0 KiB", "much", ""].entries()) {
+    await expect(pagesOf(`wrong-${i}`, `// @memory ${amount}`)).rejects.toThrow(
+      /is no amount of memory; write a multiple of 64/,
+    );
+  }
+}, 60_000);
+
 describe.each(TARGETS)("release modules for %s", (target) => {
   const modules = async (): Promise<[string, Uint8Array<ArrayBuffer>][]> =>
     Promise.all(

@@ -7,16 +7,13 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type BuiltModule, buildIntrinsics, buildModules, type Target } from "../../host/build/modules.ts";
 import { loadDataset } from "../../host/data/dataset.ts";
 import { encodeSamples, parseSamples, type Samples } from "../../host/data/sample-file.ts";
-import { startVirtualDevice } from "../../host/devices/virtual-device.ts";
-import { readRegion } from "../../host/link/regions.ts";
-import { encodeParts } from "../../host/protocol/parts.ts";
-import { Region } from "../../host/protocol/requests.ts";
 import type { SgqCodec } from "../../host/sgq/codec.ts";
 import type { OpenCodebook } from "../../host/sgq/types.ts";
 import { sha256 } from "../assembly/support.ts";
 import { loadCodec } from "../sgq/support/codec.ts";
 import { requires } from "../support/requirements.ts";
 import { PartKind, SPLIT_MODEL, SPLIT_SHAPE, splitCodebook, splitHost } from "../support/split-host.ts";
+import { steppedDevice } from "../support/stepped-device.ts";
 
 const SEED = 77;
 const PARAMS = { every: 0, joint: 1, patience: 60_000 };
@@ -86,34 +83,15 @@ async function inNode(target: Target): Promise<Run> {
 
 async function onDevice(board: "posix" | "mps2-an386", target: Target): Promise<Run> {
   const id = `split-${target}`;
-  const device = await startVirtualDevice({ id, board, module: pathOf(target), samples: samplesPath });
-  const { link } = device;
-  const published: string[] = [];
-  link.on("features", (bytes) => published.push(Buffer.from(bytes).toString("hex")));
-  let started = false;
-  const step = async (): Promise<void> => {
-    const steps = { steps: 1 };
-    const slow = { timeoutMs: 60_000 };
-    if (started) await link.request("resume", steps, slow);
-    else await link.request("start", { seed: SEED, params: PARAMS, ...steps }, slow);
-    started = true;
-    for (;;) {
-      const status = await link.request("status", {}, slow);
-      if (status.error) throw new Error(`the device stopped: ${JSON.stringify(status.error)}`);
-      if (!status.running) return;
-      await new Promise((resolve) => setTimeout(resolve, 5));
-    }
-  };
+  const start = { board, id, module: pathOf(target), samples: samplesPath, seed: SEED, params: PARAMS };
+  const device = await steppedDevice(start);
   try {
     return await run({
-      step,
-      async give(kind, bytes) {
-        for (const part of encodeParts(kind, bytes)) await link.request("message", { bytes: part });
-      },
-      async finish() {
-        const state = sha256(await readRegion(link, Region.learnedState));
-        return { published, state };
-      },
+      ...device,
+      finish: async () => ({
+        published: device.published.map((bytes) => Buffer.from(bytes).toString("hex")),
+        state: sha256(await device.state()),
+      }),
     });
   } finally {
     await device.stop();

@@ -1,4 +1,5 @@
-// The cloud half beside `octomote start --app split`: a trainer at the same broker, and a device half for all devices to begin with.
+// The cloud half beside `octomote start --app split` and `--app camera-split`: a trainer at the same broker, and for `split` a device half
+// for all devices to begin with.
 
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -6,22 +7,25 @@ import { join } from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
 import type { MqttOptions } from "../../bridge/mqtt/connection.ts";
 import type { CloudMetrics } from "../../cloud/metrics.ts";
+import type { TrainerOptions } from "../../cloud/trainer.ts";
 import type { Dataset } from "../../data/dataset.ts";
 import { CloudService } from "../cloud/service.ts";
 import { cloudHalf, cloudTools } from "../cloud/tools.ts";
-
 import type { Lifetime } from "../support/lifetime.ts";
 import type { Progress } from "../support/progress.ts";
+import type { SampleSource } from "./source.ts";
 
 export interface CloudStart {
   readonly mqtt: MqttOptions;
   readonly base: string;
-  readonly dataset: Dataset;
+  readonly source: SampleSource;
   /** Portable module of the app, whose learned state is what devices get. */
   readonly module: string;
   readonly joint: boolean;
   tell(level: "info" | "warning", message: string): void;
 }
+
+type Half = Pick<TrainerOptions, "shape" | "layers" | "patch"> & { half?: Uint8Array };
 
 /** Images that the device half is made of, and passes over them: seconds. */
 const IMAGES = 4000;
@@ -31,14 +35,54 @@ const CALIBRATION = 256;
 /** Activation that a feature must exceed to be sent, while the half learns. */
 const THRESHOLD = 0.12;
 
-/** Makes a device half, starts a trainer; it ends with the lifetime. Returns what tells how it is doing. */
+/** What stands behind the camera's features (assembly/apps/camera-split.ts), and patches that may be left out. */
+const cameraHalf = (classes: number): Half => ({
+  shape: [9, 12, 32],
+  layers: [{ kind: "maxPool" }, { kind: "dense", units: 32 }, { kind: "dense", units: classes }],
+  patch: [2, 2],
+});
+
+/** Starts a trainer; it ends with the lifetime. Returns what tells how it is doing. */
 export async function startCloud(
   options: CloudStart,
   progress: Progress,
   lifetime: Lifetime,
 ): Promise<() => CloudMetrics> {
-  const { dataset, joint } = options;
+  const { dataset, classes = 0 } = options.source;
   const { tools, kernels } = await cloudTools();
+  const { half, ...behind } = dataset
+    ? await splitHalf(dataset, options.module, kernels, progress)
+    : cameraHalf(classes);
+  const folder = await mkdtemp(join(tmpdir(), "octomote-cloud-"));
+  lifetime.atEnd(() => rm(folder, { recursive: true, force: true }));
+  const service = await CloudService.create({
+    mqtt: options.mqtt,
+    base: options.base,
+    from: "devices",
+    id: `start-${process.pid}`,
+    ...(half && { half }),
+    trainer: {
+      tools,
+      kernels,
+      ...behind,
+      mode: options.joint ? "joint" : "frozen",
+      folder,
+      calibration: CALIBRATION,
+      tell: options.tell,
+    },
+  });
+  await service.start();
+  lifetime.atEnd(() => service.stop());
+  return () => service.metrics();
+}
+
+/** A device half for all devices, from images. */
+async function splitHalf(
+  dataset: Dataset,
+  module: string,
+  kernels: Uint8Array<ArrayBuffer>,
+  progress: Progress,
+): Promise<Half> {
   const layers = cloudHalf(dataset.classes.length);
   let half: Uint8Array | undefined;
   await progress.step("cloud", "making a device half", async (tell) => {
@@ -61,31 +105,10 @@ export async function startCloud(
         },
       },
     );
-    const host = await ModuleHost.load(new Uint8Array(await readFile(options.module)));
+    const host = await ModuleHost.load(new Uint8Array(await readFile(module)));
     host.start();
     half = writeHalfState(host.state(), trained);
     return `device half of ${half.length} bytes, from ${count} images`;
   });
-  const folder = await mkdtemp(join(tmpdir(), "octomote-cloud-"));
-  lifetime.atEnd(() => rm(folder, { recursive: true, force: true }));
-  const service = await CloudService.create({
-    mqtt: options.mqtt,
-    base: options.base,
-    from: "devices",
-    id: `start-${process.pid}`,
-    ...(half && { half }),
-    trainer: {
-      tools,
-      kernels,
-      shape: [14, 14, 16],
-      layers,
-      mode: joint ? "joint" : "frozen",
-      folder,
-      calibration: CALIBRATION,
-      tell: options.tell,
-    },
-  });
-  await service.start();
-  lifetime.atEnd(() => service.stop());
-  return () => service.metrics();
+  return { shape: [14, 14, 16], layers, ...(half && { half }) };
 }

@@ -24,17 +24,22 @@ const NAMES = [
   "shed",
 ];
 
+/** Octomote's own apps that need more RAM than the emulated board has. */
+const LARGE: readonly string[] = ["camera-learn", "camera-split"];
+
 /** Most devices that are run at a time. */
 export const MAX_DEVICES = 32;
 
 /**
- * `count` devices: compiled firmware as processes, the last of several on an emulated Cortex-M4 where that can be had;
- * in Node where there is no C compiler.
+ * `count` devices: compiled firmware as processes, the last of several on an emulated Cortex-M4 where that can be had and has room for
+ * the app; in Node where there is no C compiler.
  */
-export function planDevices(count: number, available: ReadonlySet<string>): PlannedDevice[] {
+export function planDevices(count: number, app: string, available: ReadonlySet<string>): PlannedDevice[] {
+  const boards = new Set(available);
+  if (LARGE.includes(app)) boards.delete("mps2-an386");
   return Array.from({ length: count }, (_, i) => ({
     id: NAMES[i] ?? `device-${i + 1}`,
-    board: boardOf(i, count, available),
+    board: boardOf(i, count, boards),
     seed: i + 1,
   }));
 }

@@ -31,7 +31,7 @@ export async function prepare(
 ): Promise<Prepared> {
   const boards = await availableBoards();
   const available = new Set(boards.filter((board) => board.available).map((board) => board.board as string));
-  const devices = planDevices(options.devices, available);
+  const devices = planDevices(options.devices, options.app.name, available);
   if (!available.has("posix")) {
     const hint =
       "no C compiler here, so the devices run their modules in Node (to run compiled firmware, install gcc)";

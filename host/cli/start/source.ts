@@ -17,6 +17,8 @@ export interface SampleSource {
   about: string;
   /** Labelled images, where that is what it gives. */
   dataset?: Dataset;
+  /** Labels of whole frames, where a camera's frames have some. */
+  classes?: number;
   /** A sample file; each device has its own seed. */
   samples(seed: number): Uint8Array;
 }
@@ -41,8 +43,14 @@ export interface FrameSize {
 const HELD_OUT = 2000;
 /** Frames of a drawn scene; it starts over. */
 const SCENE_FRAMES = 600;
-/** Octomote's own apps that look at frames, and at what when nobody says. */
-const CAMERA_APPS: ReadonlyMap<string, string> = new Map([["camera", "street"]]);
+/** What Octomote's own cameras see when nobody says. */
+const STREET = "street";
+/** Octomote's own apps that look at frames; whether the frames of drawn scenes have labels for them. */
+const CAMERA_APPS: ReadonlyMap<string, { labelled: boolean }> = new Map([
+  ["camera", { labelled: false }],
+  ["camera-learn", { labelled: false }],
+  ["camera-split", { labelled: true }],
+]);
 
 /** `96x72` as a size. @throws UsageError */
 export function frameSize(text: string): FrameSize {
@@ -56,9 +64,9 @@ export function frameSize(text: string): FrameSize {
 
 /** Loads or draws what the devices are to see. @throws DataError, UsageError */
 export async function openSource(options: SourceOptions): Promise<SampleSource> {
-  const own = options.app.source !== undefined && options.app.name;
-  const frames = options.frames ?? (own ? CAMERA_APPS.get(own) : undefined);
-  return frames === undefined ? images(options) : camera(frames, options);
+  const own = options.app.source === undefined ? undefined : CAMERA_APPS.get(options.app.name);
+  const frames = options.frames ?? (own && STREET);
+  return frames === undefined ? images(options) : camera(frames, own?.labelled ?? false, options);
 }
 
 async function images({ data, images: limit }: SourceOptions): Promise<SampleSource> {
@@ -79,16 +87,26 @@ function describe(dataset: Dataset): string {
   return `generated glyphs (${harmless(dataset.source)})`;
 }
 
-async function camera(frames: string, { frameSize: size, fps }: SourceOptions): Promise<SampleSource> {
+async function camera(
+  frames: string,
+  labelled: boolean,
+  { frameSize: size, fps }: SourceOptions,
+): Promise<SampleSource> {
   const { drawScene, SCENARIOS } = await import("../../data/scene.ts");
   const { encodeFrames } = await import("../../data/sample-file.ts");
   const pace = `${size.width}×${size.height}, ${fps} frames a second`;
   if (Object.hasOwn(SCENARIOS, frames)) {
     const scenario = frames as Scenario;
+    const { frameLabels } = await import("../../data/frame-labels.ts");
+    const { KINDS } = await import("../../data/scene/actors.ts");
     return {
       name: `scene: ${scenario}`,
       about: `drawn scenes: ${SCENARIOS[scenario]} · ${pace}`,
-      samples: (seed) => encodeFrames(drawScene({ ...size, scenario, seed, frames: SCENE_FRAMES }), fps),
+      ...(labelled && { classes: 2 ** KINDS.length }),
+      samples: (seed) => {
+        const clip = drawScene({ ...size, scenario, seed, frames: SCENE_FRAMES });
+        return encodeFrames(clip, fps, labelled ? frameLabels(clip, KINDS) : null);
+      },
     };
   }
   const clip = await readFrames(frames, size, Object.keys(SCENARIOS));

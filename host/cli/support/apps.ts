@@ -32,7 +32,7 @@ export function findApp(text: string): App {
   if (!/^[\w-]+$/.test(text) || !existsSync(source)) {
     throw new UsageError(
       `There is no app "${text}"`,
-      "name one of Octomote's own (trainer, personalise, camera), your .ts file, or a built .wasm file",
+      "name one of Octomote's own (trainer, personalise, split, camera, camera-learn, camera-split), your .ts file, or a built .wasm file",
     );
   }
   return { name: text, source };
