@@ -81,7 +81,7 @@ it("an app has one page of memory, or as many as it asks for", async () => {
       /is no amount of memory; write a multiple of 64/,
     );
   }
-}, 60_000);
+});
 
 describe.each(TARGETS)("release modules for %s", (target) => {
   const modules = async (): Promise<[string, Uint8Array<ArrayBuffer>][]> =>

@@ -103,7 +103,7 @@ beforeAll(async () => {
   expect(book.bytes.length).toBeLessThanOrEqual(BOOK_BYTES);
   expect(book.bytes.length % PART).not.toBe(0);
   reference = await inNode("portable");
-}, 60_000);
+});
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -142,5 +142,5 @@ requires("gcc").describe("under wasm3 on posix", () => {
 requires("arm-none-eabi-gcc", "qemu-system-arm").describe("under wasm3 on a Cortex-M4 in QEMU", () => {
   it("device module", async () => {
     expect(await onDevice("mps2-an386", "device")).toEqual(reference);
-  }, 120_000);
+  });
 });

@@ -44,18 +44,18 @@ requires("gcc").describe("octomote start --app split", () => {
 requires("gcc").describe("octomote start --app camera-split", () => {
   it("learns in the cloud from what changed before a camera", async () => {
     const file = join(temporaryTree(), "result.json");
-    const small = ["--devices", "1", "--fps", "100", "--seconds", "12", "--port", "0", "--mqtt-port", "0"];
+    const small = ["--devices", "1", "--fps", "100", "--port", "0", "--mqtt-port", "0"];
     const running = octomote(["start", "--app", "camera-split", ...small, "--json", file]);
     cleanups.push(() => endAll(running));
     const client = await TestClient.connect((await running.sees(/broker +(mqtt:\/\/\S+)/))[1] as string, 4);
     cleanups.push(() => client.close());
     const view = parseCloudView(await client.wait("octomote/cloud/view"));
     expect([view.height, view.width, view.channels]).toEqual([9, 12, 32]);
+    await client.wait("octomote/cloud/state", (value) => value?.partial > 20 && value.steps > 0);
+    process.kill(running.pid, "SIGINT");
     expect(await running.ended).toEqual({ code: 0, signal: null });
     const { cloud, devices } = JSON.parse(readFileSync(file, "utf8"));
     expect(cloud).toMatchObject({ mode: "frozen", refused: 0, codebook: { version: 1 } });
-    expect(cloud.partial).toBeGreaterThan(0);
-    expect(cloud.steps).toBeGreaterThan(0);
     expect(devices[0].macs).toBeLessThan(1);
   });
 });

@@ -88,7 +88,7 @@ beforeAll(async () => {
   intrinsics = new Uint8Array(await readFile(await buildIntrinsics()));
   clip = street(96, 72, 7);
   samples = parseSamples(encodeFrames(clip), "street");
-}, 60_000);
+});
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -147,7 +147,7 @@ beforeAll(async () => {
     },
   );
   reference = await run((await inNode("portable")).device);
-}, 60_000);
+});
 
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
@@ -259,7 +259,7 @@ describe("features that PASS did not compute again", () => {
       version,
     });
     expect(partial).toBeGreaterThan(50);
-  }, 60_000);
+  });
 });
 
 describe("what is sent is the same", () => {
