@@ -32,6 +32,9 @@ const layers: Layer[] = [
   dense(7),
   conv2d(5, 3).compensate(),
   depthwiseConv2d(3, 2).compensate(),
+  conv2d(4, 3).quantise(4),
+  dense(6).quantise(2),
+  depthwiseConv2d(3).quantise(2).compensate(),
 ];
 const names = [
   "conv2d",
@@ -41,6 +44,9 @@ const names = [
   "dense",
   "conv2d with LAC",
   "depthwise with LAC",
+  "conv2d, 4 bits",
+  "dense, 2 bits",
+  "depthwise, 2 bits, with LAC",
 ];
 for (let i = 0; i < layers.length; ++i) {
   const layer = layers[i];
@@ -55,7 +61,18 @@ checkpoint.open();
 work.needGradients(MOST);
 back.reserve(MOST);
 work.reserveScratch();
-for (let i = 0; i < layers.length; ++i) layers[i].wake(true);
+for (let i = 0; i < layers.length; ++i) {
+  const layer = changetype<Conv2d>(layers[i]);
+  layer.wake(true);
+  // no master so near to the grid's edge that a step ends there: the gradient passes a grid straight through
+  if (layer.bits) layer.step += layer.step >> 1;
+  layer.wake(false);
+}
+
+/** What a weight of 1 is worth. */
+function unitOf(layer: Conv2d): f64 {
+  return real(layer.bits ? scaleOf(layer.step, layer.unitBits - 16) : scaleOf(1, layer.unitBits));
+}
 
 function input(): Layer {
   const layer = output(8, 7, 4);
@@ -84,7 +101,7 @@ function differences(layer: Conv2d, what: i32): Float64Array {
     4,
   );
   if (seen.h == 1) seen.c = INPUT;
-  const unit = real(scaleOf(1, layer.unitBits));
+  const unit = unitOf(layer);
   const values: Float64Array[] = [
     doubles(x, INPUT, real(scaleOf(3, -9))),
     doubles(layer.weights, layer.count, unit),
