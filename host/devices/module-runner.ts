@@ -35,6 +35,8 @@ export class ModuleRunner {
   readonly handlers: Handlers;
   readonly #options: RunnerOptions;
   #host: ModuleHost | null = null;
+  /** False once it has stopped with an error: then it is looked at, and runs no more. */
+  #ready = false;
   #running = false;
   #steps = 0;
   #stepsLeft = 0;
@@ -96,6 +98,7 @@ export class ModuleRunner {
     const { module, intrinsics, samples, clock, features, log } = this.#options;
     this.#run(false, 0);
     this.#host = null;
+    this.#ready = false;
     this.#steps = 0;
     this.#nextSample = 0;
     this.#samples = 0;
@@ -121,6 +124,7 @@ export class ModuleRunner {
       return host;
     })();
     this.#host = await started.catch((error) => this.#failed(error, "init"));
+    this.#ready = true;
     return this.#host;
   }
 
@@ -132,10 +136,10 @@ export class ModuleRunner {
     return true;
   }
 
-  /** The module is stopped by its error, which the state keeps. */
+  /** The module is stopped by its error, which the state keeps; what it has learned can still be read. */
   #failed(error: unknown, entry: string): never {
     const told = moduleFault(error, entry);
-    this.#host = null;
+    this.#ready = false;
     this.#error = told;
     this.#run(false, 0);
     if (told.text) this.#options.log(0, told.text);
@@ -143,7 +147,7 @@ export class ModuleRunner {
   }
 
   #loaded(): ModuleHost {
-    if (this.#host === null) throw fault("not-loaded");
+    if (this.#host === null || !this.#ready) throw fault("not-loaded");
     return this.#host;
   }
 
@@ -188,7 +192,8 @@ export class ModuleRunner {
   }
 
   #region(region: number): Uint8Array {
-    const state = this.#loaded().state();
+    if (this.#host === null) throw fault("not-loaded");
+    const state = this.#host.state();
     if (region !== 0 || state.length === 0) throw fault("no-region", { got: region });
     return state;
   }
