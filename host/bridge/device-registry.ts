@@ -1,6 +1,6 @@
 // Which devices there are: takes links, learns from their hello who is behind them, and tells the bus.
 
-import type { DeviceLink } from "../link/device-link.ts";
+import type { Answered, DeviceLink } from "../link/device-link.ts";
 import type { Hello, LogMessage, State } from "../protocol/messages.ts";
 import { BridgeDevice } from "./device.ts";
 import { type BridgeBus, LOG_LEVELS, type LogLevel } from "./events.ts";
@@ -69,6 +69,7 @@ export class DeviceRegistry {
         known.setState(state);
         this.#bus.emit("deviceState", { device: known });
       },
+      answered: (it: Answered) => mine()?.answered(it),
       log: (log: LogMessage) => this.#log(mine(), LOG_LEVELS[log.level] ?? "info", log.text),
       text: (text: string) => this.#log(mine(), "info", text),
       problem: (error: Error) => this.#log(mine(), "error", error.message),

@@ -1,6 +1,6 @@
 // A device as the bridge sees it: what it said last, and the link that it said it on.
 
-import type { DeviceLink } from "../link/device-link.ts";
+import type { Answered, DeviceLink } from "../link/device-link.ts";
 import { describeFault, errorName } from "../protocol/errors.ts";
 import type { Hello, Memory, State } from "../protocol/messages.ts";
 import type { StateRecord } from "../protocol/state-record.ts";
@@ -93,6 +93,9 @@ export class BridgeDevice {
   #state: State | undefined;
   #stateTime = 0;
   readonly #rate = new Rate();
+  /** Steps since its start that the device has told of, and after how many it pauses by itself; 0: never. */
+  #steps = 0;
+  #stopAt = 0;
 
   constructor(link: DeviceLink, transport: string, hello: Hello) {
     this.id = hello.id;
@@ -106,7 +109,20 @@ export class BridgeDevice {
     return this.#state;
   }
 
+  /** Steps that are left of those that it was asked for, when it has made `steps`; undefined: it goes on without end. */
+  stepsLeft(steps: number): number | undefined {
+    return this.#stopAt === 0 ? undefined : Math.max(0, this.#stopAt - steps);
+  }
+
+  /** What it was asked, and has carried out. */
+  answered(it: Answered): void {
+    if (it.verb === "start") this.#stopAt = it.args.steps ?? 0;
+    else if (it.verb === "resume") this.#stopAt = it.args.steps ? this.#steps + it.args.steps : 0;
+    else if (it.verb === "status" || it.verb === "digest") this.#steps = it.answer.steps;
+  }
+
   setState(state: State): void {
+    this.#steps = state.steps;
     this.#state = state;
     this.#stateTime = Date.now();
     if (state.samples !== undefined) this.#rate.add(state.uptime, state.samples);

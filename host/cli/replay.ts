@@ -16,7 +16,7 @@ import { Exit, UsageError } from "./support/exit.ts";
 import { readInput } from "./support/files.ts";
 import { count } from "./support/format.ts";
 import { Screen } from "./support/screen.ts";
-import { style } from "./support/style.ts";
+import { harmless, style } from "./support/style.ts";
 import { type DefineVerb, whole } from "./support/verb.ts";
 
 /** The line that says how far it is, is drawn again after this time. */
@@ -69,9 +69,20 @@ Examples:
 };
 
 async function replayLog(options: ReplayCommand): Promise<number> {
+  const { SessionError } = await import("../replay/session.ts");
+  try {
+    return await replaySession(options);
+  } catch (error) {
+    if (!(error instanceof SessionError)) throw error;
+    throw new OctomoteError(`${options.log}: ${error.message}`, harmless(error.fix), { cause: error });
+  }
+}
+
+async function replaySession(options: ReplayCommand): Promise<number> {
   const { readSession } = await import("../replay/session.ts");
   const screen = new Screen(options.json ? process.stderr : process.stdout);
-  const session = readSession(await readInput(options.log));
+  const bytes = await readInput(options.log);
+  const session = readSession(bytes);
   const number = options.run ?? session.runs.length;
   const run = session.runs[number - 1];
   if (!run) {

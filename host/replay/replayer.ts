@@ -63,7 +63,11 @@ class NoSample extends Error {}
 /** The module of a session, as its device had it, at the start of a run. @throws SessionError */
 async function load({ session, run, intrinsics }: ReplayOptions) {
   const { samples, count } = session;
-  if (!samples) throw new SessionError("the log ends before the first sample: there is nothing to replay");
+  if (!samples)
+    throw new SessionError(
+      "the log ends before the first sample: there is nothing to replay",
+      "let the device make a step before the recording ends",
+    );
   const inspector = new Inspector();
   const told = { seen: 0, published: undefined as Uint8Array | undefined };
   try {
@@ -87,7 +91,11 @@ async function load({ session, run, intrinsics }: ReplayOptions) {
     return { host, inspector, told };
   } catch (error) {
     const why = error instanceof ModuleTrap ? `it stops at its start: ${error.message}` : messageOf(error);
-    throw new SessionError(`the module of the log does not run here: ${why}`);
+    const { firmware } = session.info;
+    throw new SessionError(
+      `the module of the log does not run here: ${why}`,
+      `replay it with the release that recorded it (firmware ${firmware})`,
+    );
   }
 }
 

@@ -4,10 +4,18 @@ import { parseSamples, type Samples } from "../data/sample-file.ts";
 import type { Param } from "../protocol/params.ts";
 import { decodeLog, type Entry, type LogContent, type SessionInfo } from "./log.ts";
 
-/** A log that nothing can be replayed of. */
+/** A log that nothing can be replayed of; `fix` says what to do. */
 export class SessionError extends Error {
   override readonly name = "SessionError";
+  readonly fix: string;
+
+  constructor(message: string, fix = "") {
+    super(message);
+    this.fix = fix;
+  }
 }
+
+const NO_LOG = "give a log that octomote sim, start or bridge wrote with --record";
 
 /** What happened at a step of a run: what the module is to be given, and what it must agree with. */
 export type RunEvent = Extract<
@@ -48,7 +56,7 @@ export function readSession(bytes: Uint8Array): Session {
   const [first, ...rest] = entries;
   if (first?.kind !== "session") {
     const why = damage ? `: ${damage.reason} (byte ${damage.offset})` : "";
-    throw new SessionError(`this is no session log${why}`);
+    throw new SessionError(`this is no session log${why}`, NO_LOG);
   }
   const { kind: _, ...info } = first;
   const pieces: Uint8Array[] = [];

@@ -89,7 +89,11 @@ describe("octomote replay", () => {
   });
 
   it.each([
-    ["no log", "hello", /no session log: no entry begins here \(byte 0\)/],
+    [
+      "no log",
+      "hello",
+      /no session log: no entry begins here \(byte 0\)[\s\S]*→ give a log that octomote sim/,
+    ],
     ["an empty file", "", /no session log/],
   ])("%s ends with 1", async (_what, content, message) => {
     const path = join(temporaryTree(), "log.cbor");

@@ -123,6 +123,38 @@ describe("octomote weights", () => {
     expect((await link.request("status")).running).toBe(true);
   });
 
+  it("of a device in the midst of its steps: read, refused and written, it makes as many as it was asked for", async () => {
+    const STEPS = 1500;
+    const { client, device } = await scene();
+    const kitchen = await device("kitchen", 1, 1);
+    const { link } = kitchen;
+    const rest = async () => {
+      await until(async () => !(await link.request("status")).running);
+      return { steps: (await link.request("status")).steps, digest: await digest(kitchen) };
+    };
+    await link.request("start", { seed: 5, steps: STEPS });
+    const undisturbed = await rest();
+    expect(undisturbed.steps).toBe(STEPS);
+    await link.request("start", { seed: 5, steps: STEPS });
+    const { status, data } = await client.ask("device/state/read", { id: "kitchen" });
+    expect(status).toBe("ok");
+    const state = Buffer.from(data.state, "base64");
+    const damaged = Buffer.from(state);
+    damaged[500]! ^= 1;
+    for (const bad of [damaged, state.subarray(0, 900)]) {
+      const write = { id: "kitchen", state: bad.toString("base64") };
+      expect(await client.ask("device/state/write", write)).toMatchObject({
+        status: "error",
+        error: { code: "state-mismatch" },
+      });
+    }
+    expect(await rest()).toEqual(undisturbed);
+    await link.request("start", { seed: 6, steps: STEPS });
+    const write = { id: "kitchen", state: state.toString("base64") };
+    expect(await client.ask("device/state/write", write)).toMatchObject({ status: "ok" });
+    expect((await rest()).steps).toBe(STEPS);
+  });
+
   it("refuses what is damaged or another model's, and the device keeps what it had", async () => {
     const { at, client, device, folder } = await scene();
     const kitchen = await device("kitchen", 1, 5);

@@ -10,15 +10,19 @@ import { Refusal } from "../payload.ts";
 /** One block of it; a slow board is in the middle of a step. */
 const OPTIONS = { timeoutMs: 30_000 };
 
-/** Runs `work` while the device stands still. */
-async function still<T>({ link }: BridgeDevice, work: () => Promise<T>): Promise<T> {
+/** Runs `work` while the device stands still; afterwards it makes the steps that are left of those that it was asked for. */
+async function still<T>(device: BridgeDevice, work: () => Promise<T>): Promise<T> {
+  const { link } = device;
   const { running } = await link.request("status", {}, OPTIONS);
   if (running) await link.request("pause", {}, OPTIONS);
+  const { steps: made } = running ? await link.request("status", {}, OPTIONS) : { steps: 0 };
   try {
     return await work();
   } finally {
     // one that stopped by itself, or is gone, has nothing to resume
-    if (running && link.isUp) await link.request("resume", {}, OPTIONS).catch(() => {});
+    const steps = device.stepsLeft(made);
+    if (running && link.isUp && steps !== 0)
+      await link.request("resume", steps === undefined ? {} : { steps }, OPTIONS).catch(() => {});
   }
 }
 
