@@ -117,6 +117,10 @@ chromium.describe("the dashboard in Chromium", () => {
       .toContain("86.4 %");
     await bridge.state(device("posix-1"), { step: 12_346, loss: 0.25 });
     await eventually(() => figure("posix-1", "Loss").textContent()).toBe("0.250");
+    await bridge.state(device("posix-1"), { personal: { due: true, doubt: 1.25, kept: 120, labelsLeft: 0 } });
+    await eventually(() => figure("posix-1", "Labels").textContent()).toBe("wanted");
+    expect(await figure("posix-1", "Samples kept").textContent()).toBe("120");
+    expect(await figure("posix-1", "Doubt").textContent()).toBe("1.250");
   });
 
   /** A camera's frame with one patch computed and one cell occupied. */

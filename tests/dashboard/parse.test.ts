@@ -24,6 +24,7 @@ describe("the state of a device", () => {
       running: true,
       occupied: 3,
       pass: { dirty: 0.1, macs: 1.02, refreshAge: 63, harmful: 0, noise: 1.5, denseFrames: 2 },
+      personal: { due: true, doubt: 0.5, kept: 12, labelsLeft: 3 },
       memory: { linear: 1024, poolSize: 4096 },
       error: { code: 7, name: "x", message: "y" },
     };
@@ -45,6 +46,8 @@ describe("the state of a device", () => {
     ["a step beyond 32 bits", { step: 2 ** 40 }, "step"],
     ["running as text", { running: "true" }, "running"],
     ["dirty patches in percent", { pass: { dirty: 12 } }, "pass.dirty"],
+    ["a label that is due as a number", { personal: { due: 1 } }, "personal.due"],
+    ["half a sample", { personal: { kept: 0.5 } }, "personal.kept"],
     ["half an occupied cell", { occupied: 0.5 }, "occupied"],
     ["memory as a number", { memory: 12 }, "memory"],
     ["a part of memory as a text", { memory: { linear: "12" } }, "memory.linear"],

@@ -40,6 +40,7 @@ export interface DeviceState {
   featureBytes?: number;
   featureBytesRaw?: number;
   pass?: PassState;
+  personal?: PersonalState;
   samples?: number;
   samplesPerSecond?: number;
   bytesOut?: number;
@@ -62,6 +63,18 @@ export interface PassState {
   harmful?: number;
   noise?: number;
   denseFrames?: number;
+}
+
+/** What a device that learns from its user tells. */
+export interface PersonalState {
+  /** It sees other things than it learned, and wants labels. */
+  due?: boolean;
+  /** Nats. */
+  doubt?: number;
+  /** Samples in its replay buffer. */
+  kept?: number;
+  /** Frames that a label still holds for. */
+  labelsLeft?: number;
 }
 
 /** One entry of `<base>/bridge/devices`. */
@@ -241,6 +254,12 @@ export function parseDeviceState(value: unknown): DeviceState {
     occupied: fields.count("occupied"),
     featureBytes: fields.count("featureBytes"),
     featureBytesRaw: fields.count("featureBytesRaw"),
+    personal: fields.nested("personal", (personal) => ({
+      due: personal.flag("due"),
+      doubt: personal.number("doubt", 0, 1000),
+      kept: personal.count("kept"),
+      labelsLeft: personal.count("labelsLeft"),
+    })),
     pass: fields.nested("pass", (pass) => ({
       dirty: pass.number("dirty", 0, 1),
       // Recomputed layers and rectangles around what changed can make a frame dearer than a dense one.

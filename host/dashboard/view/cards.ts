@@ -9,6 +9,7 @@ import {
   formatMemory,
   formatRate,
 } from "../model/format.ts";
+import type { PersonalState } from "../model/parse.ts";
 import type { CloudState } from "../model/parse-cloud.ts";
 import type { Device, Presence, Store } from "../model/store.ts";
 import { isCamera } from "./cameras.ts";
@@ -185,7 +186,14 @@ function metricsOf(device: Device, cloud: CloudState | undefined): Terms {
   return [
     ["Loss", formatLoss(state?.loss)],
     ["Accuracy", formatAccuracy(state?.accuracy)],
+    ...(state?.personal ? [["Labels", labelsOf(state.personal)] as [string, string]] : []),
   ];
+}
+
+/** Of a device that learns from its user: whether it wants to be told what it sees, or was. */
+function labelsOf({ due, labelsLeft = 0 }: PersonalState): string {
+  if (labelsLeft > 0) return `${formatCount(labelsLeft)} more`;
+  return due === undefined ? "–" : due ? "wanted" : "no need";
 }
 
 function figuresOf(device: Device): Terms {
@@ -194,10 +202,16 @@ function figuresOf(device: Device): Terms {
     ["Features as int8", formatBytes(state?.featureBytesRaw)],
     ["Sent", formatBytes(state?.featureBytes)],
   ];
-  const others: Terms = [
-    ["Bytes out", formatBytes(state?.bytesOut)],
-    ["Module", formatMemory(listed?.moduleBytes)],
-  ];
+  const personal = state?.personal;
+  const others: Terms = personal
+    ? [
+        ["Samples kept", formatCount(personal.kept)],
+        ["Doubt", formatLoss(personal.doubt)],
+      ]
+    : [
+        ["Bytes out", formatBytes(state?.bytesOut)],
+        ["Module", formatMemory(listed?.moduleBytes)],
+      ];
   return [
     ["Step", formatCount(state?.step)],
     ["Samples/s", formatRate(state?.samplesPerSecond)],
