@@ -23,10 +23,12 @@ import {
   goalsTable,
   methodsTable,
   noiseTable,
+  featuresTable as passFeaturesTable,
   memoryTable as passMemoryTable,
   stabilityTable,
 } from "./pass/report.ts";
 import type { PassResult } from "./pass.ts";
+import type { FeaturesResult } from "./pass-features.ts";
 import { type PersonaliseResult, pairsTable, personaliseTable, personaliseText } from "./personalise.ts";
 import { codecBytes, codecTable, hostTable } from "./sgq/codec-report.ts";
 import { ratesPlot } from "./sgq/plot.ts";
@@ -52,6 +54,7 @@ export interface Results {
   soak: SoakResult;
   personalise: PersonaliseResult;
   pass: PassResult;
+  passFeatures: FeaturesResult;
   sgq: SgqResult;
   sgqLong: SgqResult;
   codec: CodecResult;
@@ -71,6 +74,7 @@ export async function readResults(): Promise<Results> {
     soak: await read("soak"),
     personalise: await read("personalise"),
     pass: await read("pass"),
+    passFeatures: await read("pass-features"),
     sgq: await read("sgq"),
     sgqLong: await read("sgq-long"),
     codec: await read("sgq-codec"),
@@ -104,6 +108,7 @@ function tablesOf({
   stack,
   soak,
   pass,
+  passFeatures,
   personalise,
   sgq,
   sgqLong,
@@ -135,6 +140,12 @@ function tablesOf({
     "pass-noise": noiseTable(pass),
     "pass-stability": stabilityTable(pass),
     "pass-memory": passMemoryTable(pass),
+    ...Object.fromEntries(
+      passFeatures.cases.map((one) => [
+        `pass-features-${one.net}-${one.clip.replace(" ", "-")}`,
+        passFeaturesTable(one),
+      ]),
+    ),
     "sgq-rates": ratesTable(sgq),
     "sgq-long": ratesTable(sgqLong),
     "sgq-codec": codecTable(codec),

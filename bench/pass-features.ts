@@ -43,12 +43,10 @@ export interface FeaturesResult {
 }
 
 /** Chosen on frames 500–599 of PETS. */
-const CHOICE: CodebookChoice = { bits: 1, scale: 0.7, patch: [1, 1] };
+const CHOICE: CodebookChoice = { bits: 2, scale: 0.4, patch: [1, 1] };
 const CHOICES: readonly CodebookChoice[] = [
-  { bits: 2, scale: 0.4, patch: [1, 1] },
-  { bits: 1, scale: 0.4, patch: [1, 1] },
-  { bits: 1, scale: 1.2, patch: [1, 1] },
   CHOICE,
+  ...[0.4, 0.7, 1.2].map((scale): CodebookChoice => ({ bits: 1, scale, patch: [1, 1] })),
   { ...CHOICE, patch: [2, 2] },
   { ...CHOICE, patch: [3, 3] },
 ];
@@ -63,7 +61,7 @@ interface Options {
   choose: boolean;
 }
 
-export async function measure({ short, choose }: Options): Promise<FeaturesResult> {
+async function measure({ short, choose }: Options): Promise<FeaturesResult> {
   const codec = await SgqCodec.load(new Uint8Array(await readFile(await buildSgq())));
   const result: FeaturesResult = { machine: thisMachine(), cases: [], missing: [] };
   const look = async (name: string, net: Net, learned: readonly Int8Array[], clip: Clip): Promise<void> => {
@@ -112,3 +110,5 @@ if (process.argv[1] === import.meta.filename) {
   for (const one of result.missing) console.log(`\n${one} is not on this machine: left out`);
   if (values.json) await writeFile(values.json, `${JSON.stringify(result, null, 1)}\n`);
 }
+
+export { measure as measurePassFeatures };

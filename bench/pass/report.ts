@@ -9,6 +9,9 @@ const points = (difference: number): string =>
   `${difference < 0 ? "−" : "+"}${Math.abs(100 * difference).toFixed(2)}`;
 const millions = (n: number): string => (n / 1e6).toFixed(2);
 
+/** The policies of PASS, as the benchmark names them. */
+const POLICIES: readonly string[] = ["exact", "guarded", "careful", "fast"];
+
 const find = <T extends { method: string }>(all: readonly T[], method: string): T | undefined =>
   all.find((one) => one.method === method);
 
@@ -128,20 +131,23 @@ export function goalsTable(result: PassResult): string {
       fast.macs <= held.macs && fast.averagePrecision! - held.averagePrecision! >= 0.04,
     ),
   ];
-  const guests = ["exact", "guarded", "careful", "fast"].flatMap((name) => find(pets.counted, name) ?? []);
-  const denseCount = find(pets.counted, "dense");
-  if (denseCount && guests.length > 0) {
-    const saved = guests.map((one) => (1 - one.mean / denseCount.mean) / (1 - of(one.method).macs));
+  const counted = result.cases.filter(({ clip, counted }) => clip === "pets" && counted.length > 0);
+  for (const one of counted) {
+    const base = find(one.counted, "dense")!.mean;
+    const guests = POLICIES.flatMap((name) => find(one.counted, name) ?? []);
+    const saved = guests.map(
+      ({ method, mean }) => (1 - mean / base) / (1 - find(one.outcomes, method)!.macs),
+    );
     const least = Math.min(...saved);
-    const worst = Math.max(...guests.map((one) => one.worst)) / denseCount.mean;
+    const worst = Math.max(...guests.map((guest) => guest.worst)) / base;
     rows.push(
       row(
-        "instructions saved ≥ 80 % of MACs saved, every policy",
+        `instructions saved ≥ 80 % of MACs saved, every policy (${one.net})`,
         `${percent(least)} % at least`,
         least >= 0.8,
       ),
+      row(`worst frame ≤ 1.05× dense, every policy (${one.net})`, `${worst.toFixed(3)}×`, worst <= 1.05),
     );
-    rows.push(row("worst frame ≤ 1.05× dense, every policy", `${worst.toFixed(3)}×`, worst <= 1.05));
   }
   const fasts = result.noise.map(({ outcomes }) => ({
     dense: find(outcomes, "dense")!,
@@ -156,6 +162,42 @@ export function goalsTable(result: PassResult): string {
         "one setting for σ = 0, 2, 4: MACs within ±10 %, loss ≤ 0.5 points",
         `${percent(low)} … ${percent(high)} % of σ = 0's, ${points(most)}`,
         low >= 0.9 && high <= 1.1 && most >= -0.005,
+      ),
+    );
+  }
+  const drawn = result.cases.find(({ clip, net }) => clip === "drawn street" && net === "presence");
+  if (drawn) {
+    const base = find(drawn.outcomes, "dense")!.averagePrecision!;
+    const lost = ["guarded", "careful", "fast"].map(
+      (name) => find(drawn.outcomes, name)!.averagePrecision! - base,
+    );
+    const least = Math.min(...lost);
+    const otherwise = result.cases
+      .filter(({ clip }) => clip !== "pets" && clip !== drawn.clip)
+      .map(({ clip, outcomes }) => `${clip} ${percent(find(outcomes, "fast")!.otherwise)} %`);
+    rows.push(
+      row(
+        "the same setting on clips that it was not chosen on: a drawn street, loss ≤ 0.5 points, every policy",
+        [
+          `${points(least)} at least`,
+          ...(otherwise.length > 0 ? [`told otherwise: ${otherwise.join(", ")}`] : []),
+        ].join("; "),
+        least >= -0.005,
+      ),
+    );
+  }
+  const still = result.stability.find(({ method }) => method === "dense");
+  if (still) {
+    const sigmas = Object.keys(still.flips);
+    const told = result.stability.filter(({ method }) => POLICIES.includes(method));
+    const calm = told.every(({ flips }) => sigmas.every((sigma) => flips[sigma]! <= still.flips[sigma]!));
+    const fast = find(told, "fast")!;
+    const flips = (of: Record<string, number>) => sigmas.map((sigma) => of[sigma]!.toFixed(2)).join(", ");
+    rows.push(
+      row(
+        "a second task (the class of a whole frame): no more flips in static frames than dense, every policy",
+        `fast ${flips(fast.flips)}, dense ${flips(still.flips)} per 100 at σ = ${sigmas.join(", ")}; right ${points(fast.accuracy - still.accuracy)} points`,
+        calm,
       ),
     );
   }
@@ -182,7 +224,7 @@ export function clipsTable({ cases }: PassResult): string {
     ],
     cases.flatMap(({ clip, net, outcomes }) => {
       const base = find(outcomes, "dense")!;
-      return ["exact", "guarded", "careful", "fast"].map((name): Cell[] => {
+      return POLICIES.map((name): Cell[] => {
         const one = find(outcomes, name)!;
         const ap = base.averagePrecision;
         return [

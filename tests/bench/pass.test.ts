@@ -8,6 +8,7 @@ import { dense, fixedThreshold, hold, perPixel, type Watcher } from "../../bench
 import { decodeNetFile, encodeNetFile, loadNet } from "../../bench/pass/nets.ts";
 import { macsPlot } from "../../bench/pass/plot.ts";
 import { WindowNet } from "../../bench/pass/windows.ts";
+import { measurePassFeatures } from "../../bench/pass-features.ts";
 import { frameOf } from "../../host/data/clip.ts";
 import { Random } from "../../host/data/random.ts";
 import { drawScene } from "../../host/data/scene.ts";
@@ -123,6 +124,18 @@ describe("baselines", () => {
       expect(second).toEqual({ output: first?.output, macs: 0 });
     }
   });
+});
+
+it("features take fewer bytes without what did not change, and more where all of it did; the host has the same", async () => {
+  const { cases, missing } = await measurePassFeatures({ short: true, choose: false });
+  expect(missing).toEqual([]);
+  const [{ rows, shape }] = cases as [(typeof cases)[0]];
+  expect(shape).toEqual([9, 12, 32]);
+  for (const { method, whole, skip, changed } of rows) {
+    if (method === "dense") expect(changed).toBe(1);
+    if (method === "dense") expect(skip.mean).toBeGreaterThan(whole.mean);
+    else expect(skip.mean).toBeLessThan(whole.mean);
+  }
 });
 
 describe("the plot of multiplications against average precision", () => {

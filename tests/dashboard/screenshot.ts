@@ -1,6 +1,6 @@
 // Takes docs/images/dashboard.png from a real run: starts Octomote on free ports, lets its devices learn, and pictures the
-// page. `npm run docs:screenshot [-- seconds [app]]`; 45 seconds of training without it. Of another app than the trainer it is
-// docs/images/<app>.png.
+// page. `npm run docs:screenshot [-- seconds [app [options of octomote start …]]]`; 45 seconds of training without it. Of another app than
+// the trainer it is docs/images/<app>.png.
 
 import { type ChildProcess, spawn } from "node:child_process";
 import { mkdirSync, statSync } from "node:fs";
@@ -32,6 +32,7 @@ const started = spawn(
     "0",
     "--mqtt-port",
     "0",
+    ...process.argv.slice(4),
   ],
   { cwd: ROOT, stdio: ["ignore", "pipe", "inherit"] },
 );

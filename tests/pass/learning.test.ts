@@ -60,6 +60,23 @@ describe("in a long scene", () => {
     expect(exceeds(await audits(clip, { quality: 1 }), 0.02)).toBe(true);
   }, 60_000);
 
+  it("the rate comes to the target, from ten times as much", async () => {
+    const clip = scene({ scenario: "foliage", seed: 31, frames: 2400, noise: 0 });
+    /** Of the audits of the last two thirds. */
+    const rate = async (quality: number): Promise<number> => {
+      const seen = await audits(clip, { quality });
+      const [start, end] = [seen[8]!, seen.at(-1)!];
+      return (end.harmful - start.harmful) / (end.audits - start.audits);
+    };
+    for (const quality of [0.002, 0.004]) {
+      const settled = await rate(quality);
+      expect(settled).toBeGreaterThan(0.75 * quality);
+      expect(settled).toBeLessThan(1.25 * quality);
+    }
+    // what it would be where nobody sets one
+    expect(await rate(1)).toBeGreaterThan(0.04);
+  });
+
   it("a target that allows more saves more", async () => {
     const clip = scene({ scenario: "foliage", seed: 31, frames: 400, noise: 1 });
     const macs = async (quality: number): Promise<number> => {

@@ -20,6 +20,8 @@ const net: Net = {
   ],
 };
 const REFRESH = 16;
+/** Why a frame was dense (docs/pass.md, "Counters"). */
+const ILLUMINATION = 3;
 
 it.each(Object.keys(SCENARIOS) as Scenario[])("%s", async (scenario) => {
   const clip = drawScene({ scenario, width: 64, height: 48, frames: 60 });
@@ -27,6 +29,7 @@ it.each(Object.keys(SCENARIOS) as Scenario[])("%s", async (scenario) => {
   const dense = await PassRunner.load(net, { policy: "dense" });
   const exact = await PassRunner.load(net, { policy: "exact" });
   const guarded = await PassRunner.load(net, { policy: "guarded", refresh: REFRESH });
+  const bright: number[] = [];
   for (let t = 0; t < clip.count; t++) {
     const frame = Int8Array.from(clip.pixels.subarray(t * size, (t + 1) * size), (pixel) => pixel - 128);
     expect(exact.infer(frame).output).toEqual(dense.infer(frame).output);
@@ -34,8 +37,12 @@ it.each(Object.keys(SCENARIOS) as Scenario[])("%s", async (scenario) => {
     expect(output).toEqual(dense.infer(guarded.reference()).output);
     expect(counters.refreshAge).toBeLessThanOrEqual(REFRESH);
     expect(counters.macs).toBeLessThanOrEqual(counters.denseMacs);
+    if (counters.dense === ILLUMINATION) bright.push(t);
   }
   const { macsTotal, denseMacsTotal } = guarded.counters();
+  // the light changes twice, and each time the frame is whole; that of the ramp does with every frame
+  if (scenario === "light-step") expect(bright).toEqual([clip.count / 3, (2 * clip.count) / 3]);
+  else if (scenario !== "slow-ramp") expect(bright).toEqual([]);
   if (scenario === "static") expect(macsTotal).toBeLessThan(denseMacsTotal / 4);
 });
 

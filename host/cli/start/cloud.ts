@@ -39,7 +39,7 @@ const THRESHOLD = 0.12;
 const cameraHalf = (classes: number): Half => ({
   shape: [9, 12, 32],
   layers: [{ kind: "maxPool" }, { kind: "dense", units: 32 }, { kind: "dense", units: classes }],
-  patch: [2, 2],
+  patch: [1, 1],
 });
 
 /** Starts a trainer; it ends with the lifetime. Returns what tells how it is doing. */
