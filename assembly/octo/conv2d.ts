@@ -58,6 +58,8 @@ export class Conv2d extends Window {
   /** The range, and the step size of a grid, are learned by gradient. */
   private clips: bool;
   private keepsWeights: bool;
+  /** The step size of the grid is learned, in place of following the weights. */
+  learnsStep: bool;
 
   /** Weights on a grid of 2^bits − 1 levels, bits = 2 … 8. Errors: TRAINING_OPTION */
   quantise(bits: i32): Conv2d {
@@ -108,6 +110,7 @@ export class Conv2d extends Window {
     if (grid.used && this.bits) {
       this.grid = checkpoint.reserve(grid.STATE_BYTES);
       checkpoint.describe(this.bits, 1, 0, 0);
+      this.learnsStep = prc.used && this.clips;
     }
     if (this.compensates) {
       const channels = load<i32>(xT, TENSOR_C);
@@ -149,7 +152,7 @@ export class Conv2d extends Window {
 
   /** Largest magnitude of a master. */
   get edge(): i32 {
-    return grid.used && this.bits ? grid.edge(this.step, this.levels) : MASTER_MAX;
+    return grid.used && this.learnsStep ? grid.edge(this.step, this.levels) : MASTER_MAX;
   }
 
   /** log2 of what one INT8 weight of a layer without a grid is worth. */
@@ -162,8 +165,10 @@ export class Conv2d extends Window {
     return grid.levels(this.bits);
   }
 
-  get learnsStep(): bool {
-    return this.clips && this.bits != 0;
+  /** Where the weights, as they are, lead the step size of their grid; 0: it stays, or is learned. */
+  private nextStep(): u32 {
+    if (!this.bits || this.learnsStep || (sparse && this.keepsWeights)) return 0;
+    return grid.follow(this.masters, this.weights, this.count, this.step, this.levels);
   }
 
   /** Step size of the grid, Q8 in units of the masters. */
@@ -197,8 +202,7 @@ export class Conv2d extends Window {
   }
 
   describe(at: usize): void {
-    const compensation = this.compensates ? this.compensation.state : 0;
-    weights.describe(at, this, grid.used && this.bits != 0, compensation);
+    weights.describe(at, this, grid.used && this.bits != 0, this.compensates ? this.compensation.state : 0);
   }
 
   /** First weights, He-uniform: |w| ≤ √(6 / fan-in). The exponent leaves room to grow by 2 to 4 before masters are halved. */
@@ -260,14 +264,14 @@ export class Conv2d extends Window {
 
   adapt(input: Layer, first: bool): void {
     if (this.width) return;
-    let most = this.most();
+    let most = this.most;
     while (first) {
       // from nothing: widen until nothing saturates, then fit the range with an eighth to spare
       const range = this.range;
       first = most >= 127 && !(range >> 58);
       this.range = first ? range << 2 : (range >> 7) * <u64>(most + (most >> 3) + 1);
       this.forward(input);
-      most = this.most();
+      most = this.most;
     }
     if (prc.used && this.clips) return;
     // what a replay buffer kept of a frozen layer's outputs stays what it was
@@ -276,11 +280,6 @@ export class Conv2d extends Window {
     const range = <i64>this.range;
     const more = most < 127 ? most + (most >> 3) - 127 : range >> 60 ? 0 : 256;
     this.range = range + (((range >> 7) * <i64>more) >> 7);
-  }
-
-  /** Largest magnitude of the output. */
-  private most(): i32 {
-    return int8.absMaxS8(this.data, this.size);
   }
 
   /**
@@ -313,14 +312,17 @@ export class Conv2d extends Window {
     const biasStep = times2(step, BIAS_BITS);
     const weightStep = times2(multiply(step, input.scale), 8 - this.exponent);
     if (this.compensates) this.learnCompensation(error, step, input.scale);
+    const next = grid.used ? this.nextStep() : 0;
     const clamped = this.learn(input, error, weightStep, biasStep);
-    if (clamped && !(grid.used && this.bits)) {
+    if (clamped && !(grid.used && this.learnsStep)) {
       // a weight has reached the edge: the unit doubles and all masters are halved
       back.countSaturated(clamped);
       this.exponent = this.exponent + 1;
+      if (grid.used && next) this.step = next >> 1;
       this.code(1);
       if (learning.used) learning.optimizer.halve(this);
     } else if (grid.used && this.bits) {
+      if (next) this.step = next;
       this.code(0);
     }
     if (this.compensates) {

@@ -1,5 +1,5 @@
 // Weights of few bits (Octo §3.2): 2^bits − 1 levels, equally far apart and symmetric about 0. INT8 holds the level, −k … k with
-// k = 2^(bits − 1) − 1; what one level is worth, the step size, is learned by the layers that ask for it.
+// k = 2^(bits − 1) − 1. What one level is worth, the step size, follows the weights, or is learned by the layers that ask for it.
 import { draw } from "../int8/rng";
 import { apply, divide, multiply, Scale, scaleOf, sqrt, times2, whole } from "./scale";
 
@@ -14,9 +14,9 @@ export function use(): void {
 export const STATE_BYTES: i32 = 8;
 /** One master unit. */
 const STEP_MIN: i64 = 1 << 8;
-/** (k + ½) steps reach the largest master, 32,512. */
-function stepMax(k: i32): i64 {
-  return (32512 << 9) / (2 * k + 1);
+/** A step size at most so large that (k + ½) of them reach the largest master, 32,512. */
+function bounded(step: i64, k: i32): u32 {
+  return <u32>max(min(step, <i64>((32512 << 9) / (2 * k + 1))), STEP_MIN);
 }
 
 /** Largest level. */
@@ -26,7 +26,7 @@ export function levels(bits: i32): i32 {
 
 /** Step size that suits weights spread evenly over ±bound (in master units): 2·bound / (2k + 1). */
 export function fit(bound: i32, k: i32): u32 {
-  return <u32>max(min(((<i64>bound) << 9) / (2 * k + 1), stepMax(k)), STEP_MIN);
+  return bounded(((<i64>bound) << 9) / (2 * k + 1), k);
 }
 
 /** Magnitude that masters may have: half a step past the last level. */
@@ -41,6 +41,23 @@ export function code(masters: usize, n: i32, step: u32, k: i32, weights: usize):
     const t = ((<i32>load<i16>(masters + (i << 1))) << 8) + half;
     store<i8>(weights + i, t <= 0 ? -k : min(t / <i32>step - k, k));
   }
+}
+
+/**
+ * The step size that follows the weights: a 32nd of the way to Σ w·q / Σ q², which with these levels loses least (least squares).
+ * |Σ w·q| ≤ 2^15·127·n and Σ q² ≤ 2^14·n, with n < 2^30.
+ */
+export function follow(masters: usize, weights: usize, n: i32, step: u32, k: i32): u32 {
+  let products: i64 = 0;
+  let squares: i64 = 0;
+  for (let i: usize = 0; i < <usize>n; ++i) {
+    const q = <i32>load<i8>(weights + i);
+    products += <i64>(q * <i32>load<i16>(masters + (i << 1)));
+    squares += <i64>(q * q);
+  }
+  // with no level but 0 it is too wide
+  const best = squares ? (products << 8) / squares : 0;
+  return bounded(<i64>step + ((best - <i64>step) >> 5), k);
 }
 
 /**
@@ -70,5 +87,5 @@ export function gradient(dw: usize, masters: usize, weights: usize, n: i32, step
 export function learn(step: u32, sum: i64, by: Scale, count: i32, k: i32, key: u32): u32 {
   const slope = divide(times2(by, 32), multiply(scaleOf(step, 0), sqrt(multiply(whole(count), whole(k)))));
   const moved = <i64>step - apply(sum, slope, step >> 5, draw(key, 0));
-  return <u32>max(min(moved, stepMax(k)), STEP_MIN);
+  return bounded(moved, k);
 }

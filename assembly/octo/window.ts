@@ -1,6 +1,7 @@
 // A layer that slides a square window over its input: convolution and pooling.
 import { allocate } from "../device/arena";
 import { LAYER_SHAPE } from "../device/errors";
+import * as int8 from "../int8/intrinsics";
 import { CONV_BYTES, TENSOR_BYTES, TENSOR_C, TENSOR_H } from "../int8/structs";
 import { DEPTHWISE, Layer } from "./layer";
 
@@ -29,6 +30,11 @@ export class Window extends Layer {
   private y1: i32;
   private x0: i32;
   private x1: i32;
+
+  /** Largest magnitude of the output. */
+  get most(): i32 {
+    return int8.absMaxS8(this.data, this.size);
+  }
 
   /** The convolution struct. */
   get conv(): usize {

@@ -8,7 +8,7 @@ import { type BuiltModule, buildIntrinsics, buildModules, ROOT } from "../../hos
 import type { Samples } from "../../host/data/sample-file.ts";
 import type { ModuleHost } from "../../host/module/module-host.ts";
 import { decodeStateRecord } from "../../host/protocol/state-record.ts";
-import { appOf, TRAININGS } from "../support/trainings.ts";
+import { appOf, TRAINING_APPS, TRAININGS } from "../support/trainings.ts";
 import { glyphs, hostOf, sha256 } from "./support.ts";
 
 type Params = Readonly<Record<string, number>>;
@@ -24,7 +24,7 @@ let samples: Samples;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "octomote-training-"));
-  const apps = ["training", "residual"].map((app) => join(ROOT, `tests/assembly/apps/${app}.ts`));
+  const apps = TRAINING_APPS.map((app) => join(ROOT, `tests/assembly/apps/${app}.ts`));
   modules = await buildModules({ apps, out: folder });
   intrinsics = await readFile(await buildIntrinsics());
   samples = await glyphs(LONG);

@@ -12,7 +12,7 @@ import { readRegion } from "../../host/link/regions.ts";
 import { Region } from "../../host/protocol/requests.ts";
 import { hostOf, sha256 } from "../assembly/support.ts";
 import { requires } from "../support/requirements.ts";
-import { appOf, TRAININGS } from "../support/trainings.ts";
+import { appOf, TRAINING_APPS, TRAININGS } from "../support/trainings.ts";
 
 /** Past a whole batch, and into the next. */
 const STEPS = 6;
@@ -33,7 +33,7 @@ beforeAll(async () => {
   });
   await writeFile(samplesPath, bytes);
   const samples = parseSamples(bytes, samplesPath);
-  const apps = ["training", "residual"].map((app) => join(ROOT, `tests/assembly/apps/${app}.ts`));
+  const apps = TRAINING_APPS.map((app) => join(ROOT, `tests/assembly/apps/${app}.ts`));
   modules = await buildModules({ apps, out: folder });
   reference = {};
   for (const [name, params] of Object.entries(TRAININGS)) {
@@ -50,10 +50,9 @@ function pathOf(app: string, target: Target): string {
 }
 
 async function onDevice(board: "posix" | "mps2-an386", target: Target): Promise<Record<string, string>> {
-  return {
-    ...(await runsOf("training", board, target)),
-    ...(await runsOf("residual", board, target)),
-  };
+  const found: Record<string, string> = {};
+  for (const app of TRAINING_APPS) Object.assign(found, await runsOf(app, board, target));
+  return found;
 }
 
 /** Digests of all trainings of an app. */

@@ -9,7 +9,13 @@ const RESIDUAL: Readonly<Record<string, Params>> = {
 };
 
 /** The app in tests/assembly/apps that a training is one of. */
-export const appOf = (name: string): "training" | "residual" => (name in RESIDUAL ? "residual" : "training");
+export const appOf = (name: string): TrainingApp => {
+  if (name in RESIDUAL) return "residual";
+  return name === "RMSprop" ? "rms-prop" : "training";
+};
+
+export const TRAINING_APPS = ["training", "rms-prop", "residual"] as const;
+export type TrainingApp = (typeof TRAINING_APPS)[number];
 
 /** What training can be told, one at a time and together: parameters of tests/assembly/apps/training.ts, and the other layers. */
 export const TRAININGS: Readonly<Record<string, Params>> = {
@@ -19,7 +25,7 @@ export const TRAININGS: Readonly<Record<string, Params>> = {
   "4 bits": { bits: 4 },
   "2 bits, LAC and PRC": { bits: 2, layers: 3 },
   momentum: { opt: 1, lr: 0.002 },
-  RMSprop: { opt: 2, lr: 0.002 },
+  RMSprop: { lr: 0.002 },
   "batches of 4": { batch: 4, lr: 0.05 },
   "weight decay": { options: 1 },
   cosine: { options: 2 },

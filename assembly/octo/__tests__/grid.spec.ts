@@ -50,6 +50,50 @@ describe("levels", () => {
 });
 
 describe("the step size", () => {
+  test("follows the weights to what loses least", () => {
+    for (let bits = 2; bits <= 8; ++bits) {
+      const k = grid.levels(bits);
+      fill(20000, bits + 40);
+      let step = grid.fit(3000, k);
+      for (let t = 0; t < 600; ++t) {
+        grid.code(masters, N, step, k, weights);
+        step = grid.follow(masters, weights, N, step, k);
+      }
+      // where levels and step suit each other, the step is that of least squares
+      grid.code(masters, N, step, k, weights);
+      let products: f64 = 0;
+      let squares: f64 = 0;
+      for (let i = 0; i < N; ++i) {
+        const q = <f64>load<i8>(weights + i);
+        products += q * <f64>load<i16>(masters + (i << 1));
+        squares += q * q;
+      }
+      const best = (products * 256) / squares;
+      expect(Math.abs(<f64>step - best) <= 32 + best / 200).toBeTruthy(`${bits} bits: ${step}, ${best}`);
+      // evenly spread weights use all levels
+      expect(<f64>step).toBeGreaterThan(0.8 * <f64>grid.fit(20000, k));
+      expect(<f64>step).toBeLessThan(1.2 * <f64>grid.fit(20000, k));
+    }
+  });
+
+  test("comes back from a grid that is far too wide or too fine, and stays in its bounds", () => {
+    for (let bits = 2; bits <= 8; ++bits) {
+      const k = grid.levels(bits);
+      memory.fill(masters, 0, N * 2);
+      memory.fill(weights, 0, N);
+      let step = grid.fit(i32.MAX_VALUE, k);
+      const widest = step;
+      for (let t = 0; t < 1000; ++t) step = grid.follow(masters, weights, N, step, k);
+      expect(step).toBe(256);
+      for (let i = 0; i < N; ++i) {
+        store<i16>(masters + (i << 1), i & 1 ? 32512 : -32512);
+        store<i8>(weights + i, i & 1 ? 1 : -1);
+      }
+      for (let t = 0; t < 1000; ++t) step = grid.follow(masters, weights, N, step, k);
+      expect(step).toBe(widest);
+    }
+  });
+
   test("its gradient is that of learned step size quantisation", () => {
     for (let bits = 2; bits <= 8; bits += 2) {
       const k = grid.levels(bits);

@@ -1,4 +1,4 @@
-// Everything that training can be told, by parameters: tests/assembly/training.test.ts and tests/bitexact run each for a few steps.
+// What training can be told, by parameters, RMSprop aside (rms-prop.ts): tests/assembly/training.test.ts and tests/bitexact run each for a few steps.
 import {
   Conv2d,
   conv2d,
@@ -11,7 +11,6 @@ import {
   param,
   paramInt,
   relu,
-  rmsProp,
   sensor,
   stepDecay,
   Trainer,
@@ -20,7 +19,7 @@ import {
 const bits = paramInt("bits", 0);
 /** 1 LAC, 2 PRC, 4 biases only. */
 const layers = paramInt("layers", 0);
-/** 1 momentum, 2 RMSprop. */
+/** 1 momentum. */
 const optimizer = paramInt("opt", 0);
 const batch = paramInt("batch", 1);
 /** 1 weight decay, 2 cosine, 4 step decay, 8 early stop, 16 last layer only. */
@@ -43,7 +42,6 @@ const model = new Model([28, 28, 1])
   .add(dense(10));
 const trainer = new Trainer(model, { learningRate: param("lr", 0.01) });
 if (optimizer == 1) trainer.optimizer(momentum(fixed(0.9)));
-if (optimizer == 2) trainer.optimizer(rmsProp());
 if (batch > 1) trainer.accumulate(batch);
 if (options & 1) trainer.weightDecay(fixed(0.02));
 if (options & 2) trainer.schedule(cosine(1000));
