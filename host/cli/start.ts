@@ -238,7 +238,9 @@ function limitTime(
     lifetime.leave("no training step");
   }, FIRST_STEP_MS);
   const undo = bus.on("deviceState", ({ device }) => {
-    if ((device.stateJson()?.step ?? 0) === 0) return;
+    const state = device.stateJson();
+    // a camera that waits for somebody to teach it sees all the same
+    if (!state || (state.step === 0 && state.pass === undefined)) return;
     undo();
     view.firstStep();
     clearTimeout(timer);

@@ -6,6 +6,7 @@ import { afterEach, expect, it } from "vitest";
 import { frameOf } from "../../host/data/clip.ts";
 import { drawScene } from "../../host/data/scene.ts";
 import { decodePreview, type Preview } from "../../host/protocol/preview.ts";
+import { TestClient } from "../bridge/support/client.ts";
 import { missingOf, requires } from "../support/requirements.ts";
 import { temporaryTree } from "../support/tree.ts";
 import { endAll, octomote, type Running } from "./support/octomote.ts";
@@ -137,5 +138,28 @@ requires("gcc").describe("octomote start --app camera", () => {
   it("a frame of a size that the app does not take stops the device, and both are told", async () => {
     const running = start(["--devices", "1", "--frame-size", "32x24", "--seconds", "3"]);
     await running.sees(/the sensor.s frames have another shape.*768.*6912/);
+  });
+});
+
+requires("gcc").describe("octomote start --app camera-learn", () => {
+  it("learns from what is said to the device's /set, and waits until then", async () => {
+    const running = octomote([
+      ...["start", "--app", "camera-learn", "--devices", "1", "--fps", "20"],
+      ...["--port", "0", "--mqtt-port", "0"],
+    ]);
+    cleanups.push(() => endAll(running));
+    const url = (await running.sees(/broker +(mqtt:\/\/\S+)/))[1] as string;
+    const client = await TestClient.connect(url, 4);
+    cleanups.push(() => client.close());
+    const seen = await client.wait("octomote/kitchen", (state) => state?.samples > 5 && state.pass);
+    expect(seen).toMatchObject({ step: 0, running: true });
+    await client.mqtt.publishAsync("octomote/kitchen/set", JSON.stringify({ label: 1, frames: 4 }));
+    await client.wait("octomote/kitchen", (state) => state?.step === 4);
+    await client.mqtt.publishAsync("octomote/kitchen/set", JSON.stringify({ label: 0, frames: 4 }));
+    // the buffer gives back one of the other class with each
+    const taught = await client.wait("octomote/kitchen", (state) => state?.step === 12);
+    expect(taught.pass.macs).toBeLessThan(1);
+    process.kill(running.pid, "SIGINT");
+    expect(await running.ended).toEqual({ code: 0, signal: null });
   });
 });
