@@ -4,6 +4,7 @@
  */
 import { readFile, writeFile } from "node:fs/promises";
 import { type ImportResult, importTable } from "./import.ts";
+import { type JournalResult, journalTable } from "./journal.ts";
 import type { KernelsResult } from "./kernels/measure.ts";
 import {
   codeTable,
@@ -31,10 +32,12 @@ import type { PassResult } from "./pass.ts";
 import type { FeaturesResult } from "./pass-features.ts";
 import { type PersonaliseResult, pairsTable, personaliseTable, personaliseText } from "./personalise.ts";
 import { codecBytes, codecTable, hostTable } from "./sgq/codec-report.ts";
+import { jointPlot, jointTable } from "./sgq/joint-report.ts";
 import { ratesPlot } from "./sgq/plot.ts";
 import { ratesTable } from "./sgq/report.ts";
 import type { SgqResult } from "./sgq.ts";
 import type { CodecResult } from "./sgq-codec.ts";
+import type { JointResult } from "./sgq-joint.ts";
 import { type SoakResult, soakTable } from "./soak.ts";
 import { type StackResult, stackTable } from "./stack.ts";
 import { markdownTable, percent } from "./tables.ts";
@@ -42,6 +45,7 @@ import { markdownTable, percent } from "./tables.ts";
 export const PAGE = new URL("../docs/benchmarks.md", import.meta.url);
 export const PLOT = new URL("../docs/images/pass-macs.svg", import.meta.url);
 export const SGQ_PLOT = new URL("../docs/images/sgq.svg", import.meta.url);
+export const JOINT_PLOT = new URL("../docs/images/sgq-joint.svg", import.meta.url);
 
 export interface Results {
   octo: OctoResult;
@@ -57,7 +61,9 @@ export interface Results {
   passFeatures: FeaturesResult;
   sgq: SgqResult;
   sgqLong: SgqResult;
+  sgqJoint: JointResult;
   codec: CodecResult;
+  journal: JournalResult;
 }
 
 export async function readResults(): Promise<Results> {
@@ -77,7 +83,9 @@ export async function readResults(): Promise<Results> {
     passFeatures: await read("pass-features"),
     sgq: await read("sgq"),
     sgqLong: await read("sgq-long"),
+    sgqJoint: await read("sgq-joint"),
     codec: await read("sgq-codec"),
+    journal: await read("journal"),
   };
 }
 
@@ -112,7 +120,9 @@ function tablesOf({
   personalise,
   sgq,
   sgqLong,
+  sgqJoint,
   codec,
+  journal,
 }: Results): Record<string, string | undefined> {
   const counts = (app: string): string => countsTable(kernels.apps.find((one) => one.app === app)!);
   return {
@@ -148,9 +158,11 @@ function tablesOf({
     ),
     "sgq-rates": ratesTable(sgq),
     "sgq-long": ratesTable(sgqLong),
+    "sgq-joint": jointTable(sgqJoint),
     "sgq-codec": codecTable(codec),
     "sgq-bytes": codecBytes(codec),
     "sgq-host": hostTable(codec),
+    journal: `${machineText(journal.machine)}.\n\n${journalTable(journal)}`,
   };
 }
 
@@ -180,4 +192,5 @@ if (process.argv[1] === import.meta.filename) {
   await writeFile(PAGE, render(await readFile(PAGE, "utf8"), results));
   await writeFile(PLOT, renderPlot(results));
   await writeFile(SGQ_PLOT, ratesPlot(results.sgq));
+  await writeFile(JOINT_PLOT, jointPlot(results.sgqJoint));
 }

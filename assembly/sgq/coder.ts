@@ -5,7 +5,8 @@ import { carry, RANGE_MIN } from "./encode";
 /** Bytes of a coder. */
 export const CODER_BYTES: i32 = 20;
 const LOW: usize = 0;
-const RANGE: usize = 4;
+export const CODER_RANGE: usize = 4;
+const RANGE: usize = CODER_RANGE;
 const LENGTH: usize = 8;
 const OUT: usize = 12;
 const CAPACITY: usize = 16;
@@ -22,7 +23,7 @@ export function start(coder: usize, out: usize, capacity: i32): void {
 /** Where a range of this size is cut for a probability byte. */
 // @ts-ignore: decorator
 @inline
-function boundOf(range: u32, probability: u32): u32 {
+export function boundOf(range: u32, probability: u32): u32 {
   return (range >> 9) * ((probability << 1) + 1);
 }
 
@@ -75,7 +76,8 @@ export function finish(coder: usize): i32 {
 
 // The decoder's state: code − low in the place of low, bytes read in that of bytes written, the payload's length.
 
-function next(coder: usize): u32 {
+/** The next byte of the payload, zeros behind its end. */
+export function next(coder: usize): u32 {
   const at = load<u32>(coder, LENGTH);
   store<u32>(coder, at + 1, LENGTH);
   return at < load<u32>(coder, CAPACITY) ? <u32>load<u8>(<usize>load<u32>(coder, OUT) + at) : 0;

@@ -1,6 +1,7 @@
 // A payload to bit planes: what intrinsic 65 wrote.
-import { take } from "./coder";
+import { boundOf, CODER_RANGE, next } from "./coder";
 import { bitsAt, gather, KNOWN_TAPS } from "./contexts";
+import { RANGE_MIN } from "./encode";
 import {
   JOB_H,
   JOB_LOW,
@@ -73,6 +74,10 @@ function decodePlane(job: usize, records: usize, index: i32, stringBytes: usize)
     if (back == 2) left2 |= 1 << k;
     if (back == 3) left3 |= 1 << k;
   }
+  // the decoder's state, out of memory but for the bytes that it reads
+  const coder = job + JOB_LOW;
+  let code = load<u32>(coder);
+  let range = load<u32>(coder, CODER_RANGE);
   for (let y = 0; y < h; ++y) {
     for (let x0 = 0; x0 < w; x0 += 32) {
       const at = first + y * pitch + x0;
@@ -93,14 +98,25 @@ function decodePlane(job: usize, records: usize, index: i32, stringBytes: usize)
           let context = <u32>load<u8>(cell);
           if (taps > 8) context |= (<u32>load<u8>(cell, 32)) << 8;
           context |= (left1 & -(row & 1)) | (left2 & -((row >> 1) & 1)) | (left3 & -((row >> 2) & 1));
-          bit = take(job + JOB_LOW, load<u8>(table + <usize>context));
-          decoded |= bit << x;
+          const bound = boundOf(range, <u32>load<u8>(table + <usize>context));
+          if (code < bound) {
+            bit = 1;
+            decoded |= 1 << x;
+            range = bound;
+          } else {
+            bit = 0;
+            code -= bound;
+            range -= bound;
+          }
+          for (; range < RANGE_MIN; range <<= 8) code = (code << 8) | next(coder);
         }
         row = (row << 1) | bit;
       }
       setBits(own, at, decoded);
     }
   }
+  store<u32>(coder, code);
+  store<u32>(coder, range, CODER_RANGE);
 }
 
 /** Sets those of 32 bits from bit `at` on that are 1 in `bits`. */

@@ -22,11 +22,12 @@ export function codecTable({ forms }: CodecResult): string {
 
 export function hostTable({ host }: CodecResult): string {
   return markdownTable(
-    ["one core", "samples per second", "MB/s of features"],
-    host.map(({ what, samplesPerSecond, megabytesPerSecond }) => [
+    ["one core", "samples per second", "MB/s of features", "times zstd"],
+    host.map(({ what, samplesPerSecond, megabytesPerSecond, againstZstd }) => [
       what,
       samplesPerSecond,
       megabytesPerSecond.toFixed(1),
+      againstZstd.toFixed(2),
     ]),
   );
 }

@@ -52,12 +52,14 @@ const RATE = 0.002;
  * Trains with Adam, the rate falling linearly to zero.
  *
  * @param put writes sample i of the set into the network's slot
+ * @param after hears of every step
  */
 export function train(
   network: Network,
   { images, epochs, seed }: Schedule,
   labels: Uint8Array,
   put: (i: number, slot: Float32Array) => void,
+  after: (step: number) => void = () => {},
 ): void {
   const perEpoch = Math.floor(images / network.batch);
   const steps = perEpoch * epochs;
@@ -72,6 +74,7 @@ export function train(
       batch[k] = labels[i] as number;
     }
     network.learn(batch, RATE * (1 - step / steps));
+    after(step);
   }
 }
 
