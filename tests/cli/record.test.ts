@@ -107,19 +107,19 @@ async function records(url: string, version: 4 | 5): Promise<void> {
 }
 
 requires("gcc").describe("octomote bridge --record", () => {
-  it("records every device, at the embedded broker", { timeout: 120_000 }, async () => {
+  it("records every device, at the embedded broker", async () => {
     await records(await embedded(), 4);
   });
 
   requires("mosquitto").describe("with MQTT 5", () => {
-    it("records every device, at Mosquitto", { timeout: 120_000 }, async () => {
+    it("records every device, at Mosquitto", async () => {
       const mosquitto = await startMosquitto();
       cleanups.push(() => mosquitto.stop());
       await records(mosquitto.url, 5);
     });
   });
 
-  it("killed in the midst leaves logs that replay up to there", { timeout: 120_000 }, async () => {
+  it("killed in the midst leaves logs that replay up to there", async () => {
     const it = await stage(await embedded(), 4, ["porch"]);
     await started(it, "porch", 5);
     const path = join(it.folder, "session.porch.cbor");
@@ -134,7 +134,7 @@ requires("gcc").describe("octomote bridge --record", () => {
     expect(code).toBe(0);
   });
 
-  it("ends a log at its limit; the next start has its own", { timeout: 120_000 }, async () => {
+  it("ends a log at its limit; the next start has its own", async () => {
     const it = await stage(await embedded(), 4, ["porch"], { images: 1500, more: ["--record-limit", "1"] });
     await started(it, "porch", 5);
     await it.running.sees(/session\.porch\.cbor has reached 1\.0 MB: what it holds can be replayed/);
@@ -149,9 +149,7 @@ requires("gcc").describe("octomote bridge --record", () => {
     await replays(second, 9);
   });
 
-  it("leaves logs of earlier bridges as they are, and records no device of another module", {
-    timeout: 120_000,
-  }, async () => {
+  it("leaves logs of earlier bridges as they are, and records no device of another module", async () => {
     const it = await stage(await embedded(), 4, ["porch"]);
     process.kill(it.running.pid, "SIGTERM");
     await it.running.ended;

@@ -65,9 +65,7 @@ describe("octomote replay", () => {
     expect(stdout).toContain("✓ 120 steps, 120 digests and 3 states of the device equal");
   });
 
-  it("in which a sample was changed names the very step and what differs, and that another engine agrees", {
-    timeout: 120_000,
-  }, async () => {
+  it("in which a sample was changed names the very step and what differs, and that another engine agrees", async () => {
     const { log } = await recorded("--device");
     const changed = decodeLog(new Uint8Array(readFileSync(log))).entries.map((entry) => {
       // one pixel of the 37th sample

@@ -70,7 +70,7 @@ function reshaped(): Uint8Array {
 }
 
 function refuses(board: VirtualBoard): void {
-  it.each([10, 200, 254])("a label of %i among ten classes", { timeout: 120_000 }, async (label) => {
+  it.each([10, 200, 254])("a label of %i among ten classes", async (label) => {
     const { error, steps, record } = await endOf(board, withLabel(label));
     expect(error).toMatchObject({ code: 24, got: label, want: 10 });
     expect(describeFault(error as NonNullable<State["error"]>)).toMatch(
@@ -80,7 +80,7 @@ function refuses(board: VirtualBoard): void {
     expect(record?.steps ?? 0).toBeLessThanOrEqual(4);
   });
 
-  it("frames of another shape", { timeout: 120_000 }, async () => {
+  it("frames of another shape", async () => {
     const { error, steps } = await endOf(board, reshaped());
     expect(error?.code).toBe(23);
     expect(describeFault(error as NonNullable<State["error"]>)).toMatch(

@@ -111,7 +111,7 @@ describe("a run is repeated on a device beside V8", () => {
   });
 
   requires("qemu-system-arm", "arm-none-eabi-gcc").describe("of the firmware, emulated", () => {
-    it("on a Cortex-M4", { timeout: 120_000 }, async () => {
+    it("on a Cortex-M4", async () => {
       const told = await beside("mps2-an386", await sessionOf(given()), samples);
       expect(told).toMatchObject({ board: "mps2-an386", steps: STEPS });
       expect(told.difference).toBeUndefined();
