@@ -17,6 +17,7 @@ import {
 import { machineText } from "./machine.ts";
 import { type Cost, costTable } from "./octo/cost.ts";
 import { type EnduranceResult, enduranceTable, enduranceText } from "./octo/endurance.ts";
+import { type NormalisationResult, normalisationTable } from "./octo/normalisation.ts";
 import { type RowResults, rowsTable } from "./octo/rows.ts";
 import type { OctoResult } from "./octo.ts";
 import { macsPlot } from "./pass/plot.ts";
@@ -52,6 +53,7 @@ export interface Results {
   "octo-rows": RowResults;
   "octo-cost": readonly Cost[];
   "octo-endurance": EnduranceResult;
+  "octo-normalisation": NormalisationResult;
   import: ImportResult;
   kernels: KernelsResult;
   stack: StackResult;
@@ -74,6 +76,7 @@ export async function readResults(): Promise<Results> {
     "octo-rows": await read("octo-rows"),
     "octo-cost": await read("octo-cost"),
     "octo-endurance": await read("octo-endurance"),
+    "octo-normalisation": await read("octo-normalisation"),
     import: await read("import"),
     kernels: await read("kernels"),
     stack: await read("stack"),
@@ -111,6 +114,7 @@ function tablesOf({
   "octo-rows": octoRows,
   "octo-cost": octoCost,
   "octo-endurance": endurance,
+  "octo-normalisation": normalisation,
   import: imported,
   kernels,
   stack,
@@ -130,6 +134,7 @@ function tablesOf({
     "octo-rows": rowsTable(octoRows),
     "octo-cost": costTable(octoCost),
     "octo-endurance": `${enduranceText(endurance)}\n\n${enduranceTable(endurance)}`,
+    "octo-normalisation": normalisationTable(normalisation),
     import: `${machineText(imported.machine)}.\n\n${importTable(imported)}`,
     tools: `${kernels.tools.gcc}; ${kernels.tools.qemu}; ${kernels.tools.engine}.`,
     "train-step": counts("train-step"),

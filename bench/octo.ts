@@ -10,6 +10,7 @@
  *                        has already is not trained again; --parallel N at the same time
  *     --endurance STEPS  one long training at a constant rate: whether weights or ranges run away
  *     --cost             instructions and RAM of a training step on the emulated Cortex-M4, beside FP32 in C with the FPU
+ *     --normalisation    whether a normalisation that suits batch 1 earns its cost, screened in FP32
  *     --json FILE        writes what docs/benchmarks.md is made of
  */
 import { createHash } from "node:crypto";
@@ -24,6 +25,12 @@ import { type Budget, FULL, loadData, SHORT } from "./octo/budget.ts";
 import { COST_ROWS, COST_SHORT, type CostRow, costTable, measureCost } from "./octo/cost.ts";
 import { type EnduranceOptions, enduranceTable, measureEndurance } from "./octo/endurance.ts";
 import { type Outcome, trainerModule } from "./octo/methods.ts";
+import {
+  measureNormalisation,
+  NORMALISATION,
+  type NormalisationRow,
+  normalisationTable,
+} from "./octo/normalisation.ts";
 import { runJobs } from "./octo/pool.ts";
 import { inShort, measureRows, ROWS, type Row, readRows, rowsTable, writeJson } from "./octo/rows.ts";
 import type { Job } from "./octo/worker.ts";
@@ -69,10 +76,10 @@ function summarise(
   outcomes: readonly Outcome[],
   wasm: Uint8Array,
 ): OctoResult {
-  const of = (method: Job["method"], seed: number): Outcome =>
+  const of = (method: "fp32" | "int8", seed: number): Outcome =>
     outcomes[jobs.findIndex((job) => job.method === method && job.seed === seed)]!;
   const runs = seeds.map((seed) => ({ seed, fp32: of("fp32", seed), int8: of("int8", seed) }));
-  const mean = (method: Job["method"]): number =>
+  const mean = (method: "fp32" | "int8"): number =>
     runs.reduce((sum, run) => sum + run[method].accuracy, 0) / runs.length;
   return {
     data: {
@@ -105,6 +112,7 @@ async function main(): Promise<void> {
       parallel: { type: "string" },
       endurance: { type: "string" },
       cost: { type: "boolean", default: false },
+      normalisation: { type: "boolean", default: false },
       json: { type: "string" },
     },
   });
@@ -115,6 +123,7 @@ async function main(): Promise<void> {
       whole("parallel", values.parallel, availableParallelism()),
       values.short,
     );
+  if (values.normalisation) return normalise(values.short, values.json);
   if (values.cost) return count(values.short ? COST_SHORT : COST_ROWS, values.json);
   if (values.endurance !== undefined) {
     const steps = whole("endurance", values.endurance, 0);
@@ -153,6 +162,21 @@ async function count(rows: readonly CostRow[], file: string | undefined): Promis
   );
   console.log(`\n${costTable(costs)}`);
   if (file) await writeJson(file, costs);
+}
+
+async function normalise(short: boolean, file: string | undefined): Promise<void> {
+  const before = file ? await readFile(file, "utf8").catch(() => "{}") : "{}";
+  const rows: NormalisationRow[] = JSON.parse(before).rows ?? [];
+  const budget = short ? { ...NORMALISATION, train: 300, test: 100, epochs: 1 } : NORMALISATION;
+  const result = await measureNormalisation({
+    ...{ budget, rows, data: short ? "generated" : "fashion-mnist" },
+    // kept as it comes: it takes a while
+    onRun: async ({ net, method, accuracies }, seed) => {
+      console.log(`${net}, ${method}, seed ${seed}: ${percent(accuracies[seed]!)} %`);
+      if (file) await writeJson(file, { budget, machine: thisMachine(), rows });
+    },
+  });
+  console.log(`\n${normalisationTable(result)}`);
 }
 
 const ENDURANCE = { checkpoints: 20, data: "fashion-mnist", train: 60_000, test: 2_000 } as const;

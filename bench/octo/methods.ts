@@ -12,6 +12,7 @@ import { NativeFp32 } from "../fp32/native.ts";
 import { Fp32Trainer } from "../fp32/trainer.ts";
 import { type NetSpec, REFERENCE_NET } from "../net.ts";
 import { type BenchData, type Budget, orderOf, rateAt, stepsOf } from "./budget.ts";
+import { INVERSE_RATE, PocketTrainer } from "./pocket.ts";
 import { PosixHost } from "./posix.ts";
 
 /** After so many steps a run looks whether its process is still wanted. */
@@ -143,6 +144,31 @@ export async function trainNative(
     native.close();
     await rm(folder, { recursive: true, force: true });
   }
+}
+
+/** As PocketNN does: integers without scales, direct feedback alignment. Pixels as a device's sensor gives them. */
+export async function trainPocket(
+  dataset: BenchData,
+  budget: Budget,
+  seed: number,
+  training: Training,
+): Promise<Outcome> {
+  const pixels = (images: Images, heldOut: boolean) =>
+    samplesOf(dataset, images, heldOut).map(({ data }) => Int32Array.from(data));
+  const [seen, unseen] = [pixels(dataset.train, false), pixels(dataset.test, true)];
+  const trainer = new PocketTrainer(training.net, seed);
+  const learner: Learner = {
+    learn: async (images, step) =>
+      timed(() => {
+        for (const [k, i] of images.entries()) {
+          const slower = budget.rate / Math.max(rateAt(budget, step + k), budget.rate / 1000);
+          trainer.learn(seen[i]!, dataset.train.labels[i]!, Math.round(INVERSE_RATE * slower));
+        }
+      }),
+    right: async (images) =>
+      unseen.slice(0, images).filter((x, i) => trainer.classify(x) === dataset.test.labels[i]).length,
+  };
+  return train(learner, dataset, budget, seed, true);
 }
 
 /** INT8 by the module that is deployed, fed through its sensor as on a device. */

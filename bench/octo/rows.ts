@@ -18,7 +18,7 @@ export interface Row {
   /** `net / budget / method`, as `--rows` looks for it. */
   name: string;
   net: NetName;
-  method: "fp32" | "int8";
+  method: Job["method"];
   /** Trained by C: FP32 by boards/runtime/fp32, INT8 by the posix firmware. */
   native: boolean;
   /** What the method is called in a table. */
@@ -54,12 +54,12 @@ const budgetText = ({ train, epochs, cosine }: Budget): string =>
   `${train / 1000}k × ${epochs}${cosine ? " cosine" : ""}`;
 
 function rowsOf(net: NetName, budget: Budget, seeds: readonly number[], methods: readonly Method[]): Row[] {
-  return methods.map(({ title, params }) => ({
+  return methods.map(({ title, params, method }) => ({
     name: `${net} / ${budgetText(budget)} / ${title}`,
     net,
-    method: params ? "int8" : "fp32",
+    method: method ?? (params ? "int8" : "fp32"),
     // compensation, grids and shifts are code of the module, which V8 compiles and wasm3 interprets
-    native: params === undefined || Object.keys(params).length === 0,
+    native: method === undefined && (params === undefined || Object.keys(params).length === 0),
     title,
     params: params ?? {},
     budget,
@@ -71,11 +71,13 @@ interface Method {
   title: string;
   /** None: FP32. */
   params?: Readonly<Record<string, number>>;
+  method?: "pocket";
 }
 
 const FP32: Method = { title: "FP32" };
 const INT8: Method = { title: "INT8", params: {} };
 const SHIFTS: Method = { title: "INT8, shifts alone", params: { update: 1 } };
+const POCKET: Method = { title: "PocketNN-like, 32 bits", method: "pocket" };
 const quantised = (bits: number): Method[] =>
   [
     ["", 0],
@@ -91,7 +93,7 @@ export const ROWS: readonly Row[] = [
   ...rowsOf("434k", { ...TENTH, ...COSINE }, SEEDS, [FP32, INT8]),
   ...rowsOf("30k", { ...WHOLE, ...COSINE, epochs: 6 }, SEEDS, [FP32, INT8]),
   ...rowsOf("6.0k", { ...TENTH, ...COSINE }, SEEDS, [FP32, INT8, SHIFTS]),
-  ...rowsOf("MLP", { ...WHOLE, ...COSINE, epochs: 6 }, SEEDS, [FP32, INT8]),
+  ...rowsOf("MLP", { ...WHOLE, ...COSINE, epochs: 6 }, SEEDS, [FP32, INT8, POCKET]),
   ...rowsOf("residual", { ...TENTH, ...COSINE, epochs: 5 }, SEEDS, [FP32, INT8]),
   ...rowsOf("6.0k", { ...TENTH, ...COSINE }, SEEDS, [...quantised(4), ...quantised(2), ...quantised(8)]),
   ...rowsOf("6.0k", { ...TENTH, epochs: 3 }, SEEDS, [INT8, ...quantised(4), ...quantised(2)]),

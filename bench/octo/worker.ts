@@ -7,12 +7,13 @@ import {
   trainFp32,
   trainInt8,
   trainNative,
+  trainPocket,
   trainPosix,
 } from "./methods.ts";
 import type { Answer } from "./pool.ts";
 
 export interface Job {
-  method: "fp32" | "int8";
+  method: "fp32" | "int8" | "pocket";
   module: ModuleFiles;
   data: DataName;
   budget: Budget;
@@ -24,6 +25,7 @@ export interface Job {
 
 async function run({ method, module, data, budget, seed, training, native }: Job): Promise<Outcome> {
   const dataset = await loadData(data, budget);
+  if (method === "pocket") return trainPocket(dataset, budget, seed, training!);
   if (method === "fp32") return (native ? trainNative : trainFp32)(dataset, budget, seed, training);
   return (native ? trainPosix : trainInt8)(dataset, budget, seed, module, training);
 }
