@@ -132,7 +132,12 @@ describe("a split model's device sends the same frames and learns the same weigh
   });
 
   requires("qemu-system-arm", "arm-none-eabi-gcc").describe("under wasm3 on a Cortex-M4 in QEMU", () => {
-    // the portable module's code takes more than this board has
+    it("portable module: refused, its code takes more than this board has", async () => {
+      await expect(onDevice("mps2-an386", "portable")).rejects.toThrow(
+        /the board cannot give what the module needs .* bytes at hand: \d+\)\. Use a smaller module/,
+      );
+    });
+
     it("device module", { timeout: 600_000 }, async () => {
       expect(await onDevice("mps2-an386", "device")).toEqual(reference);
     });
