@@ -25,3 +25,12 @@ export function parseArgs<const T extends Options>(
     process.exit(2);
   }
 }
+
+/** The whole number of an option that may not be given. @throws Error that names the option */
+export function whole(name: string, text: string | undefined, otherwise = 0): number {
+  if (text === undefined) return otherwise;
+  const value = Number(text);
+  if (text.trim() === "" || !Number.isInteger(value) || value < 0)
+    throw new Error(`--${name} ${text}: not a whole number`);
+  return value;
+}

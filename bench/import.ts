@@ -16,10 +16,10 @@ import { parseArgs } from "./arguments.ts";
 import { runBench } from "./count/run.ts";
 import { Fp32Trainer } from "./fp32/trainer.ts";
 import { asOnnx, asTflite, IMPORT_NETS, type ImportNet } from "./import/nets.ts";
+import { writeJson } from "./json.ts";
 import { type Machine, machineText, thisMachine } from "./machine.ts";
 import { planNet } from "./net.ts";
 import { type BenchData, type Budget, FULL, loadData, orderOf, rateAt, SHORT } from "./octo/budget.ts";
-import { writeJson } from "./octo/rows.ts";
 import { markdownTable, percent } from "./tables.ts";
 
 export type Format = "onnx" | "tflite";

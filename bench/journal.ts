@@ -6,7 +6,7 @@
  *     --samples N    of a round (2,000)
  *     --json FILE    writes what docs/benchmarks.md is made of
  */
-import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setImmediate as breathe } from "node:timers/promises";
@@ -18,6 +18,7 @@ import { encodeLabelled } from "../host/protocol/labelled.ts";
 import { SgqCodec } from "../host/sgq/codec.ts";
 import { fitContexts } from "../host/sgq/fit.ts";
 import { parseArgs } from "./arguments.ts";
+import { writeJson } from "./json.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import { markdownTable } from "./tables.ts";
 
@@ -116,7 +117,7 @@ async function main(): Promise<void> {
   });
   const result = await measureJournal(Number(values.samples));
   console.log(journalTable(result));
-  if (values.json) await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`);
+  if (values.json) await writeJson(values.json, result);
 }
 
 if (process.argv[1] === import.meta.filename) await main();

@@ -7,8 +7,10 @@
  *     --update       makes the measurement the golden one
  *     --json FILE    writes what docs/benchmarks.md is made of
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
 import { parseArgs } from "./arguments.ts";
+import { writeJson } from "./json.ts";
 import { compare, figuresOf, type Golden } from "./kernels/golden.ts";
 import { type KernelsResult, type MeasureOptions, measureKernels } from "./kernels/measure.ts";
 import {
@@ -20,7 +22,7 @@ import {
   rivalsTable,
 } from "./kernels/report.ts";
 
-const GOLDEN = new URL("./golden/kernels.json", import.meta.url);
+const GOLDEN = fileURLToPath(new URL("./golden/kernels.json", import.meta.url));
 
 /** What CI counts. */
 export const SHORT: MeasureOptions = { targets: ["device"], apps: ["train-step", "layers"] };
@@ -44,10 +46,10 @@ async function main(): Promise<number> {
     onProgress: (message) => console.error(message),
   });
   print(result);
-  if (values.json) await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`);
+  if (values.json) await writeJson(values.json, result);
   if (values.update) {
     const golden: Golden = { tools: result.tools, figures: figuresOf(result) };
-    await writeFile(GOLDEN, `${JSON.stringify(golden, null, 2)}\n`);
+    await writeJson(GOLDEN, golden);
   }
   return values.check ? check(await readGolden(), result) : 0;
 }

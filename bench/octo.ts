@@ -19,7 +19,8 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Target } from "../host/build/modules.ts";
 import type { Dataset } from "../host/data/dataset.ts";
-import { parseArgs } from "./arguments.ts";
+import { parseArgs, whole } from "./arguments.ts";
+import { writeJson } from "./json.ts";
 import { type Machine, machineText, thisMachine } from "./machine.ts";
 import { type Budget, FULL, loadData, SHORT } from "./octo/budget.ts";
 import { COST_ROWS, COST_SHORT, type CostRow, costTable, measureCost } from "./octo/cost.ts";
@@ -32,7 +33,7 @@ import {
   normalisationTable,
 } from "./octo/normalisation.ts";
 import { runJobs } from "./octo/pool.ts";
-import { inShort, measureRows, ROWS, type Row, readRows, rowsTable, writeJson } from "./octo/rows.ts";
+import { inShort, measureRows, ROWS, type Row, readRows, rowsTable } from "./octo/rows.ts";
 import type { Job } from "./octo/worker.ts";
 
 /** What `--json` writes; accuracies are 0 … 1. */
@@ -140,7 +141,7 @@ async function main(): Promise<void> {
   };
   const seeds = (values.seeds ?? (values.short ? "0" : "0,1,2"))
     .split(",")
-    .map((text) => whole("seeds", text, 0));
+    .map((text) => whole("seeds", text));
   const started = Date.now();
   const result = await measureOcto({
     budget,
@@ -219,14 +220,6 @@ async function trainRows(
     await rm(folder, { recursive: true, force: true });
   }
   console.log(`\n${rowsTable(results)}`);
-}
-
-function whole(name: string, text: string | undefined, otherwise: number): number {
-  if (text === undefined) return otherwise;
-  const value = Number(text);
-  if (text.trim() === "" || !Number.isInteger(value) || value < 0)
-    throw new Error(`--${name} ${text}: not a whole number`);
-  return value;
 }
 
 function print({ data, budget, module, machine, runs, mean }: OctoResult): void {

@@ -6,7 +6,7 @@
  *     --choose           frames 500–599 of PETS, with every choice of codebook: to choose settings on, never to report
  *     --json FILE        writes what docs/benchmarks.md is made of
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { buildSgq } from "../host/build/modules.ts";
 import { type Clip, cutClip, loadClip } from "../host/data/clip.ts";
 import { drawScene } from "../host/data/scene.ts";
@@ -14,6 +14,7 @@ import type { Net } from "../host/pass/net.ts";
 import { SgqCodec } from "../host/sgq/codec.ts";
 import { parseArgs } from "./arguments.ts";
 import { FRAME, sceneOf } from "./camera/tasks.ts";
+import { writeJson } from "./json.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import {
   type CodebookChoice,
@@ -108,7 +109,7 @@ if (process.argv[1] === import.meta.filename) {
     console.log(featuresTable(one));
   }
   for (const one of result.missing) console.log(`\n${one} is not on this machine: left out`);
-  if (values.json) await writeFile(values.json, `${JSON.stringify(result, null, 1)}\n`);
+  if (values.json) await writeJson(values.json, result);
 }
 
 export { measure as measurePassFeatures };

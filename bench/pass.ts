@@ -8,12 +8,12 @@
  *     --json FILE        writes what docs/benchmarks.md is made of
  */
 import { createHash } from "node:crypto";
-import { writeFile } from "node:fs/promises";
 import { CLIPS, type Clip, type ClipName, cutClip, loadClip } from "../host/data/clip.ts";
 import { drawScene } from "../host/data/scene.ts";
 import type { Net } from "../host/pass/net.ts";
 import { parseArgs } from "./arguments.ts";
 import { FRAME } from "./camera/tasks.ts";
+import { writeJson } from "./json.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import { addNoise, type Counted, compare, count, METHODS, type Outcome, toInt8 } from "./pass/measure.ts";
 import { loadNet, loadPilot, type Pilot } from "./pass/nets.ts";
@@ -127,7 +127,7 @@ if (process.argv[1] === import.meta.filename) {
   });
   const result = await measure({ short: values.short, choose: values.choose, guest: !values["no-guest"] });
   printPass(result);
-  if (values.json) await writeFile(values.json, `${JSON.stringify(result, null, 1)}\n`);
+  if (values.json) await writeJson(values.json, result);
 }
 
 export { measure as measurePass };

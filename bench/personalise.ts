@@ -11,11 +11,12 @@
  *     --json FILE        writes what docs/benchmarks.md is made of
  */
 import { createHash } from "node:crypto";
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { type BuiltModule, buildIntrinsics, buildModules, ROOT } from "../host/build/modules.ts";
 import { loadDataset } from "../host/data/dataset.ts";
 import { permutation } from "../host/data/random.ts";
 import { parseArgs } from "./arguments.ts";
+import { writeJson } from "./json.ts";
 import { type Machine, machineText, thisMachine } from "./machine.ts";
 import {
   type Method,
@@ -231,7 +232,7 @@ async function main(): Promise<void> {
   const data = values.generated ? "generated" : "fashion-mnist";
   const pairs = values.pairs?.split("/").map((pair) => wholes("pairs", pair)) ?? [];
   const keep = async (made: PersonaliseResult): Promise<void> => {
-    if (values.json) await writeFile(values.json, `${JSON.stringify(made, null, 2)}\n`);
+    if (values.json) await writeJson(values.json, made);
   };
   const more = { pairs, validate: values.validate, keep };
   const result = await measurePersonalise(budget, seeds, data, (text) => console.log(text), more);

@@ -9,7 +9,7 @@
  *     --json FILE    writes what docs/benchmarks.md is made of
  */
 import { execFile } from "node:child_process";
-import { readdir, readFile, writeFile } from "node:fs/promises";
+import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
 import { compress, decompress, init } from "@bokuweb/zstd-wasm";
@@ -20,6 +20,7 @@ import { SgqCodec } from "../host/sgq/codec.ts";
 import type { OpenCodebook } from "../host/sgq/types.ts";
 import { parseArgs } from "./arguments.ts";
 import { runBench } from "./count/run.ts";
+import { writeJson } from "./json.ts";
 import { type Machine, thisMachine } from "./machine.ts";
 import { type Samples, sampleOf } from "./sgq/accuracy.ts";
 import { buildCodecApp, FIRST_FRAME } from "./sgq/codec-app.ts";
@@ -224,7 +225,7 @@ async function main(): Promise<void> {
   console.log(`${codecBytes(result)}
 `);
   console.log(hostTable(result));
-  if (values.json) await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`);
+  if (values.json) await writeJson(values.json, result);
 }
 
 if (process.argv[1] === import.meta.filename) await main();

@@ -8,27 +8,20 @@
  *     --only PATTERN   only modes whose names match
  *     --json FILE      writes what docs/benchmarks.md and its curves are made of
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { buildCloudKernels, buildSgq } from "../host/build/modules.ts";
 import { loadDataset } from "../host/data/dataset.ts";
 import { SgqCodec } from "../host/sgq/codec.ts";
-import { parseArgs } from "./arguments.ts";
-import { type Machine, thisMachine } from "./machine.ts";
+import { type GrowingResult, runSgqBench, type SgqBudget } from "./sgq/command.ts";
 import { jointTable } from "./sgq/joint-report.ts";
-import { type JointBudget, type JointMode, type JointOutcome, trainSplit } from "./sgq/split-learning.ts";
+import { type JointMode, type JointOutcome, trainSplit } from "./sgq/split-learning.ts";
 
 export interface JointRow extends JointOutcome {
   readonly seed: number;
   readonly name: string;
 }
 
-export interface JointResult {
-  machine: Machine;
-  dataset: string;
-  images: number;
-  epochs: number;
-  rows: JointRow[];
-}
+export type JointResult = GrowingResult<JointRow>;
 
 export const JOINT_MODES: readonly JointMode[] = [
   { name: "SGQ, gradients of 4 bits", up: "sgq", down: 4 },
@@ -37,7 +30,9 @@ export const JOINT_MODES: readonly JointMode[] = [
   { name: "SGQ, FP32 gradients", up: "sgq" },
 ];
 
-type Options = Omit<JointBudget, "seed"> & { readonly seeds: number; readonly modes: readonly JointMode[] };
+interface Options extends SgqBudget {
+  readonly modes: readonly JointMode[];
+}
 
 /** Measures what `result` does not have yet; `keep` is called after every row. */
 export async function measureJoint(
@@ -71,38 +66,11 @@ export const SHORT_JOINT: Options = {
   modes: JOINT_MODES,
 };
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      short: { type: "boolean", default: false },
-      images: { type: "string", default: "20000" },
-      epochs: { type: "string", default: "2" },
-      seeds: { type: "string", default: "3" },
-      only: { type: "string", default: "" },
-      json: { type: "string" },
-    },
+if (process.argv[1] === import.meta.filename) {
+  await runSgqBench({
+    short: SHORT_JOINT,
+    all: (budget, wanted): Options => ({ ...budget, modes: JOINT_MODES.filter(({ name }) => wanted(name)) }),
+    measure: measureJoint,
+    table: jointTable,
   });
-  const { json } = values;
-  const only = new RegExp(values.only);
-  const options: Options = values.short
-    ? SHORT_JOINT
-    : {
-        images: Number(values.images),
-        epochs: Number(values.epochs),
-        seeds: Number(values.seeds),
-        validation: 5000,
-        test: 10_000,
-        modes: JOINT_MODES.filter(({ name }) => only.test(name)),
-      };
-  const { images, epochs } = options;
-  const fresh: JointResult = { machine: thisMachine(), dataset: "", images, epochs, rows: [] };
-  const old = json === undefined ? undefined : await readFile(json, "utf8").catch(() => undefined);
-  const known = old === undefined ? undefined : (JSON.parse(old) as JointResult);
-  const result = known && known.images === images && known.epochs === epochs ? known : fresh;
-  await measureJoint(result, options, async () => {
-    if (json !== undefined) await writeFile(json, `${JSON.stringify(result)}\n`);
-  });
-  console.log(jointTable(result));
 }
-
-if (process.argv[1] === import.meta.filename) await main();

@@ -9,14 +9,13 @@
  *     --only PATTERN   only points whose names match
  *     --json FILE      writes what docs/benchmarks.md and its plot are made of
  */
-import { readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import { compress, init } from "@bokuweb/zstd-wasm";
 import { buildCloudKernels, buildSgq } from "../host/build/modules.ts";
 import { type Dataset, loadDataset } from "../host/data/dataset.ts";
 import { SgqCodec } from "../host/sgq/codec.ts";
-import { parseArgs } from "./arguments.ts";
-import { type Machine, thisMachine } from "./machine.ts";
 import { type Coder, type FrameBytes, frameBytes, judge, type Samples, type Split } from "./sgq/accuracy.ts";
+import { type GrowingResult, runSgqBench, type SgqBudget } from "./sgq/command.ts";
 import { type DeviceHalf, ELEMENTS, featuresOf, PIXELS, trainDeviceHalf } from "./sgq/halves.ts";
 import { trainJointly } from "./sgq/joint.ts";
 import { loadJpeg } from "./sgq/jpeg.ts";
@@ -37,25 +36,12 @@ export interface SgqRow {
   test: number;
 }
 
-export interface SgqResult {
-  machine: Machine;
-  dataset: string;
-  images: number;
-  epochs: number;
-  rows: SgqRow[];
+export type SgqResult = GrowingResult<SgqRow>;
+
+interface Options extends SgqBudget {
+  readonly points: readonly Point[];
 }
 
-interface Options {
-  images: number;
-  epochs: number;
-  seeds: number;
-  validation: number;
-  test: number;
-  points: readonly Point[];
-}
-
-/** Images at the end of the training set are for choices: nothing learns from them. */
-const VALIDATION = 5000;
 const ZSTD_LEVEL = 19;
 /** Weight of an edge in joint training, chosen on the validation split among 0 and 0.001. */
 const EDGE = 0.001;
@@ -182,38 +168,11 @@ export const SHORT = {
   points: POINTS.filter(({ name }) => ["INT8", "1 bit", "8 levels, contexts"].includes(name)),
 } satisfies Options;
 
-async function main(): Promise<void> {
-  const { values } = parseArgs({
-    options: {
-      short: { type: "boolean", default: false },
-      images: { type: "string", default: "20000" },
-      epochs: { type: "string", default: "2" },
-      seeds: { type: "string", default: "3" },
-      only: { type: "string", default: "" },
-      json: { type: "string" },
-    },
+if (process.argv[1] === import.meta.filename) {
+  await runSgqBench({
+    short: SHORT,
+    all: (budget, wanted): Options => ({ ...budget, points: POINTS.filter(({ name }) => wanted(name)) }),
+    measure: measureRates,
+    table: ratesTable,
   });
-  const { json } = values;
-  const only = new RegExp(values.only);
-  const options: Options = values.short
-    ? SHORT
-    : {
-        images: Number(values.images),
-        epochs: Number(values.epochs),
-        seeds: Number(values.seeds),
-        validation: VALIDATION,
-        test: 10_000,
-        points: POINTS.filter(({ name }) => only.test(name)),
-      };
-  const { images, epochs } = options;
-  const fresh: SgqResult = { machine: thisMachine(), dataset: "", images, epochs, rows: [] };
-  const old = json === undefined ? undefined : await readFile(json, "utf8").catch(() => undefined);
-  const known = old === undefined ? undefined : (JSON.parse(old) as SgqResult);
-  const result = known && known.images === images && known.epochs === epochs ? known : fresh;
-  await measureRates(result, options, async () => {
-    if (json !== undefined) await writeFile(json, `${JSON.stringify(result, null, 2)}\n`);
-  });
-  console.log(ratesTable(result));
 }
-
-if (process.argv[1] === import.meta.filename) await main();

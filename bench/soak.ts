@@ -8,12 +8,12 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { writeFile } from "node:fs/promises";
 import { createServer } from "node:net";
 import { setTimeout as sleep } from "node:timers/promises";
 import { fileURLToPath } from "node:url";
 import { MqttConnection } from "../host/bridge/mqtt/connection.ts";
 import { parseArgs } from "./arguments.ts";
+import { writeJson } from "./json.ts";
 import { type Machine, machineText, thisMachine } from "./machine.ts";
 import { type Sample, type Trend, trendOf } from "./soak/fit.ts";
 import { resident, residentTree } from "./soak/processes.ts";
@@ -218,7 +218,7 @@ async function main(): Promise<void> {
   });
   process.stderr.write("\n");
   console.log(soakTable(result));
-  if (values.json) await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`);
+  if (values.json) await writeJson(values.json, result);
 }
 
 if (process.argv[1] === import.meta.filename) await main();

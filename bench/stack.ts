@@ -15,6 +15,7 @@ import { encodeSamples } from "../host/data/sample-file.ts";
 import { emulatorArgs, encodeBootImage, readEmulatedBoard } from "../host/devices/boot-image.ts";
 import { parseArgs } from "./arguments.ts";
 import { CountError, runGuest } from "./count/plugin.ts";
+import { writeJson } from "./json.ts";
 import { find } from "./kernels/features.ts";
 import { markdownTable } from "./tables.ts";
 
@@ -120,7 +121,7 @@ async function main(): Promise<void> {
   const { values } = parseArgs({ options: { json: { type: "string" } } });
   const result = await measureStack((message) => console.error(message));
   console.log(stackTable(result));
-  if (values.json) await writeFile(values.json, `${JSON.stringify(result, null, 2)}\n`);
+  if (values.json) await writeJson(values.json, result);
 }
 
 if (process.argv[1] === import.meta.filename) await main();

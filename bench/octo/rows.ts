@@ -3,7 +3,7 @@
  * whose result is kept as it comes; what is there already is not trained again.
  */
 import { createHash } from "node:crypto";
-import { copyFile, mkdir, readFile, rename, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
 import { buildIntrinsics, buildModules, ROOT } from "../../host/build/modules.ts";
 import { type Machine, thisMachine } from "../machine.ts";
@@ -231,12 +231,6 @@ export async function readRows(file: string): Promise<RowResults> {
 
 const isObject = (value: unknown): value is Record<string, unknown> =>
   typeof value === "object" && value !== null && !Array.isArray(value);
-
-/** Whole or not at all: a run may be stopped at any time. */
-export async function writeJson(file: string, results: unknown): Promise<void> {
-  await writeFile(`${file}.new`, `${JSON.stringify(results, null, 2)}\n`);
-  await rename(`${file}.new`, file);
-}
 
 /** A line for each row: mean and spread over its seeds. */
 export function rowsTable(results: RowResults): string {

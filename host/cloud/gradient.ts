@@ -33,7 +33,8 @@ export function encodeGradientOf(
 
 /**
  * The straight-through estimator, clipped: what has the lowest level of its channel is not asked to shrink, what has the highest not to
- * grow: nothing of that would be seen on this side, so nothing would ever stop it. A channel that is not sent is left alone. In place; a codebook of another form than contexts clips nothing.
+ * grow. Nothing of that would be seen on this side, so nothing would ever stop it. A channel that is not sent is left alone. In place; a
+ * codebook of another form than contexts clips nothing.
  * @param features what the sample was decoded to, int8 NHWC
  */
 export function clipGradient(

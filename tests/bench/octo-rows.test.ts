@@ -7,6 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { runGuestSteps } from "../../bench/fp32/guest.ts";
 import { NativeFp32 } from "../../bench/fp32/native.ts";
 import { Fp32Trainer } from "../../bench/fp32/trainer.ts";
+import { writeJson } from "../../bench/json.ts";
 import { elements } from "../../bench/net.ts";
 import { FULL, loadData } from "../../bench/octo/budget.ts";
 import { COST_ROWS, COST_SHORT, measureCost, parametersBesides } from "../../bench/octo/cost.ts";
@@ -21,7 +22,6 @@ import {
   type RowResults,
   readRows,
   rowsTable,
-  writeJson,
 } from "../../bench/octo/rows.ts";
 import { requires } from "../support/requirements.ts";
 

@@ -23,7 +23,7 @@ import type { OpenCodebook, SampleReference } from "../../host/sgq/types.ts";
 import { loadCodec } from "../sgq/support/codec.ts";
 import { requires } from "../support/requirements.ts";
 import { splitHost } from "../support/split-host.ts";
-import { steppedDevice } from "../support/stepped-device.ts";
+import { onSteppedDevice } from "../support/stepped-device.ts";
 
 /** What tests/pass/apps/skip.ts has. */
 const [HEIGHT, WIDTH] = [24, 32];
@@ -65,14 +65,9 @@ async function inNode(target: Target): Promise<Uint8Array[]> {
   return run({ published, step: () => host.step(), message: (bytes) => host.message(bytes) });
 }
 
-async function onDevice(board: "posix" | "mps2-an386", target: Target): Promise<Uint8Array[]> {
+function onDevice(board: "posix" | "mps2-an386", target: Target): Promise<Uint8Array[]> {
   const id = `skip-${target}`;
-  const device = await steppedDevice({ board, id, module: pathOf(target), samples: samplesPath, seed: 1 });
-  try {
-    return await run(device);
-  } finally {
-    await device.stop();
-  }
+  return onSteppedDevice({ board, id, module: pathOf(target), samples: samplesPath, seed: 1 }, run);
 }
 
 beforeAll(async () => {

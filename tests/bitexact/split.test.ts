@@ -13,7 +13,7 @@ import { sha256 } from "../assembly/support.ts";
 import { loadCodec } from "../sgq/support/codec.ts";
 import { requires } from "../support/requirements.ts";
 import { PartKind, SPLIT_MODEL, SPLIT_SHAPE, splitCodebook, splitHost } from "../support/split-host.ts";
-import { steppedDevice } from "../support/stepped-device.ts";
+import { onSteppedDevice } from "../support/stepped-device.ts";
 
 const SEED = 77;
 const PARAMS = { every: 0, joint: 1, patience: 60_000 };
@@ -81,21 +81,18 @@ async function inNode(target: Target): Promise<Run> {
   });
 }
 
-async function onDevice(board: "posix" | "mps2-an386", target: Target): Promise<Run> {
+function onDevice(board: "posix" | "mps2-an386", target: Target): Promise<Run> {
   const id = `split-${target}`;
   const start = { board, id, module: pathOf(target), samples: samplesPath, seed: SEED, params: PARAMS };
-  const device = await steppedDevice(start);
-  try {
-    return await run({
+  return onSteppedDevice(start, (device) =>
+    run({
       ...device,
       finish: async () => ({
         published: device.published.map((bytes) => Buffer.from(bytes).toString("hex")),
         state: sha256(await device.state()),
       }),
-    });
-  } finally {
-    await device.stop();
-  }
+    }),
+  );
 }
 
 beforeAll(async () => {

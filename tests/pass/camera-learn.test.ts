@@ -19,7 +19,7 @@ import { encodeLabel } from "../../host/protocol/label-message.ts";
 import { decodeStateRecord, type StateRecord } from "../../host/protocol/state-record.ts";
 import { sha256 } from "../assembly/support.ts";
 import { requires } from "../support/requirements.ts";
-import { steppedDevice } from "../support/stepped-device.ts";
+import { onSteppedDevice } from "../support/stepped-device.ts";
 
 /** Something is put down for so many frames, then taken away for as many. */
 const STRETCH = 40;
@@ -28,7 +28,6 @@ const [TAUGHT, SAID, LATER] = [4, 10, 6];
 const FRAMES = STRETCH * (TAUGHT + LATER);
 
 let folder: string;
-let samplesPath: string;
 let modules: BuiltModule[];
 let intrinsics: Uint8Array<ArrayBuffer>;
 let clip: Clip;
@@ -154,34 +153,21 @@ describe("an app that only looks", () => {
 });
 
 function learnsOn(board: "posix" | "mps2-an386", app: string, width: number, height: number): void {
-  it.each(["device"] as const)(
-    "the state of the %s module is that of Node",
-    async (target) => {
-      const bytes = encodeFrames(street(width, height, 7));
-      samplesPath = join(folder, `${board}-${app}.bin`);
-      await writeFile(samplesPath, bytes);
-      const node = await inNode(app, "portable", parseSamples(bytes, app));
-      const id = `learn-${target}`;
-      const device = await steppedDevice({
-        board,
-        id,
-        module: pathOf(app, target),
-        samples: samplesPath,
-        seed: 1,
-      });
-      try {
-        for (let i = 0; i < FRAMES; i++) {
-          if (i > 0 && i < TAUGHT * STRETCH && i % STRETCH === SAID)
-            await device.message(encodeLabel(truth(i), SAID));
-          await device.step();
-        }
-        expect(sha256(await device.state())).toBe(sha256(node.host.state()));
-      } finally {
-        await device.stop();
+  it("the state of the device module is that of Node", { timeout: 180_000 }, async () => {
+    const bytes = encodeFrames(street(width, height, 7));
+    const path = join(folder, `${board}-${app}.bin`);
+    await writeFile(path, bytes);
+    const node = await inNode(app, "portable", parseSamples(bytes, app));
+    const start = { board, id: "learn", module: pathOf(app, "device"), samples: path, seed: 1 };
+    await onSteppedDevice(start, async (device) => {
+      for (let i = 0; i < FRAMES; i++) {
+        if (i > 0 && i < TAUGHT * STRETCH && i % STRETCH === SAID)
+          await device.message(encodeLabel(truth(i), SAID));
+        await device.step();
       }
-    },
-    180_000,
-  );
+      expect(sha256(await device.state())).toBe(sha256(node.host.state()));
+    });
+  });
 }
 
 requires("gcc").describe("under wasm3 on posix", () => learnsOn("posix", "camera-learn", 96, 72));

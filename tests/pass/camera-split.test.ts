@@ -27,7 +27,7 @@ import { FrameType, NackReason, type OpenCodebook, type SampleReference } from "
 import { loadCodec } from "../sgq/support/codec.ts";
 import { requires } from "../support/requirements.ts";
 import { PartKind, splitHost } from "../support/split-host.ts";
-import { steppedDevice } from "../support/stepped-device.ts";
+import { onSteppedDevice } from "../support/stepped-device.ts";
 
 const SHAPE = [9, 12, 32] as const;
 const [H, W] = SHAPE;
@@ -79,14 +79,9 @@ async function inNode(target: Target) {
   return { it, device };
 }
 
-async function onDevice(board: "posix" | "mps2-an386", target: Target): Promise<Uint8Array[]> {
+function onDevice(board: "posix" | "mps2-an386", target: Target): Promise<Uint8Array[]> {
   const id = `camera-${target}`;
-  const device = await steppedDevice({ board, id, module: pathOf(target), samples: samplesPath, seed: 1 });
-  try {
-    return await run(device);
-  } finally {
-    await device.stop();
-  }
+  return onSteppedDevice({ board, id, module: pathOf(target), samples: samplesPath, seed: 1 }, run);
 }
 
 /** The data frames of what was published, decoded one after the other as a trainer would. */

@@ -58,3 +58,16 @@ export async function steppedDevice(options: SteppedOptions): Promise<SteppedDev
     stop: () => device.stop(),
   };
 }
+
+/** What comes of `run` on a device of its own. */
+export async function onSteppedDevice<T>(
+  options: SteppedOptions,
+  run: (device: SteppedDevice) => Promise<T>,
+): Promise<T> {
+  const device = await steppedDevice(options);
+  try {
+    return await run(device);
+  } finally {
+    await device.stop();
+  }
+}
