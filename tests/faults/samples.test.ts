@@ -22,11 +22,16 @@ afterEach(async () => {
 });
 
 let module: string;
+/** An app that looks at a label before it learns it. */
+let careful: string;
 let samples: Uint8Array;
 beforeAll(async () => {
   const app = join(ROOT, "assembly/apps/trainer.ts");
   const [built] = await buildModules({ apps: [app], targets: ["device"] });
   module = built?.path as string;
+  const out = join(ROOT, "dist/tests/faults");
+  const apps = [join(ROOT, "tests/assembly/apps/careful.ts")];
+  careful = (await buildModules({ apps, targets: ["device"], out }))[0]?.path as string;
   samples = encodeSamples(await loadDataset("generated", { limit: { train: 20 } }), { test: 0, seed: 1 });
 });
 
@@ -78,6 +83,25 @@ function refuses(board: VirtualBoard): void {
     );
     expect(steps).toBe(4);
     expect(record?.steps ?? 0).toBeLessThanOrEqual(4);
+  });
+
+  it("a label of 200 among ten classes, by an app that looks first: it says so in the log, and goes on", async () => {
+    const path = join(temporaryTree(), "samples.bin");
+    writeFileSync(path, withLabel(200));
+    const device = await startVirtualDevice({ id: "kitchen", board, module: careful, samples: path });
+    cleanups.push(() => device.stop());
+    const { link } = device;
+    const said: string[] = [];
+    link.on("log", ({ text }) => said.push(text));
+    await link.request("start", { seed: 1, steps: 15 }, patience);
+    let state: State | undefined;
+    await until(async () => {
+      state = await link.request("status", {}, patience);
+      return !state.running;
+    });
+    expect(state).toMatchObject({ steps: 15, record: { steps: 14 } });
+    expect(state?.error).toBeUndefined();
+    expect(said).toContain("not learned: a label is outside the classes");
   });
 
   it("frames of another shape", async () => {
