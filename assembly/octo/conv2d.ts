@@ -58,7 +58,7 @@ export class Conv2d extends Window {
   /** The range, and the step size of a grid, are learned by gradient. */
   private clips: bool;
   private keepsWeights: bool;
-  /** The step size of the grid is learned, in place of following the weights. */
+  /** The loss moves the step size of the grid too, which follows the weights. */
   learnsStep: bool;
 
   /** Weights on a grid of 2^bits − 1 levels, bits = 2 … 8. Errors: TRAINING_OPTION */
@@ -150,11 +150,6 @@ export class Conv2d extends Window {
     return this.state + STATE_HEADER;
   }
 
-  /** Largest magnitude of a master. */
-  get edge(): i32 {
-    return grid.used && this.learnsStep ? grid.edge(this.step, this.levels) : MASTER_MAX;
-  }
-
   /** log2 of what one INT8 weight of a layer without a grid is worth. */
   get unitBits(): i32 {
     return this.exponent;
@@ -165,10 +160,10 @@ export class Conv2d extends Window {
     return grid.levels(this.bits);
   }
 
-  /** Where the weights, as they are, lead the step size of their grid; 0: it stays, or is learned. */
-  private nextStep(): u32 {
-    if (!this.bits || this.learnsStep || (sparse && this.keepsWeights)) return 0;
-    return grid.follow(this.masters, this.weights, this.count, this.step, this.levels);
+  /** How far the weights, as they are, lead the step size of their grid. */
+  private lead(): i32 {
+    if (!this.bits || (sparse && this.keepsWeights)) return 0;
+    return grid.lead(this.masters, this.weights, this.count, this.step);
   }
 
   /** Step size of the grid, Q8 in units of the masters. */
@@ -312,17 +307,17 @@ export class Conv2d extends Window {
     const biasStep = times2(step, BIAS_BITS);
     const weightStep = times2(multiply(step, input.scale), 8 - this.exponent);
     if (this.compensates) this.learnCompensation(error, step, input.scale);
-    const next = grid.used ? this.nextStep() : 0;
+    const lead = grid.used ? this.lead() : 0;
     const clamped = this.learn(input, error, weightStep, biasStep);
-    if (clamped && !(grid.used && this.learnsStep)) {
+    if (grid.used && this.bits) this.step = grid.moved(this.step, lead, this.levels);
+    if (clamped) {
       // a weight has reached the edge: the unit doubles and all masters are halved
       back.countSaturated(clamped);
       this.exponent = this.exponent + 1;
-      if (grid.used && next) this.step = next >> 1;
+      if (grid.used && this.bits) this.step = this.step >> 1;
       this.code(1);
       if (learning.used) learning.optimizer.halve(this);
     } else if (grid.used && this.bits) {
-      if (next) this.step = next;
       this.code(0);
     }
     if (this.compensates) {
@@ -356,7 +351,7 @@ export class Conv2d extends Window {
     const draws = this.index << 2;
     if (work.vanishes(weightStep)) return 0;
     work.fill(work.BIAS_QUANT, biasStep, BIAS_MAX, draws | back.BIAS_DRAWS);
-    work.fill(work.QUANT, weightStep, this.edge, draws | back.UPDATE_DRAWS);
+    work.fill(work.QUANT, weightStep, MASTER_MAX, draws | back.UPDATE_DRAWS);
     return int8.conv2dLearn(
       work.SCRATCH,
       this.conv,

@@ -1,5 +1,5 @@
 // Weights of few bits (Octo §3.2): 2^bits − 1 levels, equally far apart and symmetric about 0. INT8 holds the level, −k … k with
-// k = 2^(bits − 1) − 1. What one level is worth, the step size, follows the weights, or is learned by the layers that ask for it.
+// k = 2^(bits − 1) − 1. What one level is worth, the step size, follows the weights; layers that ask for it learn it besides.
 import { draw } from "../int8/rng";
 import { apply, divide, multiply, Scale, scaleOf, sqrt, times2, whole } from "./scale";
 
@@ -29,11 +29,6 @@ export function fit(bound: i32, k: i32): u32 {
   return bounded(((<i64>bound) << 9) / (2 * k + 1), k);
 }
 
-/** Magnitude that masters may have: half a step past the last level. */
-export function edge(step: u32, k: i32): i32 {
-  return <i32>((<u64>step * <u64>(2 * k + 1)) >> 9);
-}
-
 /** Levels of n masters: round(master / step). |master|·2^8 + (k + ½)·step < 2^25. */
 export function code(masters: usize, n: i32, step: u32, k: i32, weights: usize): void {
   const half = <i32>((<u64>step * <u64>(2 * k + 1)) >> 1);
@@ -44,10 +39,10 @@ export function code(masters: usize, n: i32, step: u32, k: i32, weights: usize):
 }
 
 /**
- * The step size that follows the weights: a 32nd of the way to Σ w·q / Σ q², which with these levels loses least (least squares).
+ * How far the weights lead the step size: a 32nd of the way to Σ w·q / Σ q², which with these levels loses least (least squares).
  * |Σ w·q| ≤ 2^15·127·n and Σ q² ≤ 2^14·n, with n < 2^30.
  */
-export function follow(masters: usize, weights: usize, n: i32, step: u32, k: i32): u32 {
+export function lead(masters: usize, weights: usize, n: i32, step: u32): i32 {
   let products: i64 = 0;
   let squares: i64 = 0;
   for (let i: usize = 0; i < <usize>n; ++i) {
@@ -57,7 +52,12 @@ export function follow(masters: usize, weights: usize, n: i32, step: u32, k: i32
   }
   // with no level but 0 it is too wide
   const best = squares ? (products << 8) / squares : 0;
-  return bounded(<i64>step + ((best - <i64>step) >> 5), k);
+  return <i32>((best - <i64>step) >> 5);
+}
+
+/** The step size after it was led. */
+export function moved(step: u32, lead: i32, k: i32): u32 {
+  return bounded(<i64>step + lead, k);
 }
 
 /**

@@ -3,7 +3,7 @@
 import * as int8 from "../int8/intrinsics";
 import { BIAS_MAX } from "../int8/requantize32";
 import { requantizeValue, stochastic } from "../int8/requantize-value";
-import { weightOf } from "../int8/sgd-update";
+import { MASTER_MAX, weightOf } from "../int8/sgd-update";
 import { QUANT_KEY, QUANT_MULTIPLIER, QUANT_SHIFT } from "../int8/structs";
 import * as back from "./backward";
 import * as checkpoint from "./checkpoint";
@@ -40,7 +40,7 @@ export class Optimizer {
       int8.sgdUpdate32(work.BIAS_QUANT, db, c1 - c0, c0, layer.biases + ((<usize>c0) << 2));
     }
     if (work.vanishes(weightStep)) return 0;
-    work.fill(work.QUANT, weightStep, layer.edge, draws | back.UPDATE_DRAWS);
+    work.fill(work.QUANT, weightStep, MASTER_MAX, draws | back.UPDATE_DRAWS);
     const masters = layer.masters + ((<usize>first) << 1);
     return int8.sgdUpdate(work.QUANT, dw, (c1 - c0) * layer.fanIn, first, masters, layer.weights + first);
   }
@@ -73,7 +73,7 @@ export function setDecay(value: Scale): void {
 function shrink(layer: Conv2d): void {
   const by = times2(multiply(back.rate, decay), DECAY_BITS);
   if (work.vanishes(by)) return;
-  work.fill(work.QUANT, by, layer.edge, (layer.index << 2) | back.DECAY_DRAWS);
+  work.fill(work.QUANT, by, MASTER_MAX, (layer.index << 2) | back.DECAY_DRAWS);
   const m = load<i32>(<usize>load<i32>(work.QUANT, QUANT_MULTIPLIER));
   const s = load<i32>(<usize>load<i32>(work.QUANT, QUANT_SHIFT));
   const key = load<i32>(work.QUANT, QUANT_KEY);

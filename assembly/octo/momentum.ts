@@ -2,7 +2,7 @@
 import { BIAS_MAX } from "../int8/requantize32";
 import { requantizeValue, stochastic } from "../int8/requantize-value";
 import { draw } from "../int8/rng";
-import { weightOf } from "../int8/sgd-update";
+import { MASTER_MAX, weightOf } from "../int8/sgd-update";
 import { QUANT_MULTIPLIER, QUANT_SHIFT } from "../int8/structs";
 import { Fixed } from "../device/param";
 import * as back from "./backward";
@@ -40,7 +40,6 @@ export class Momentum extends Optimizer {
     const fanIn = layer.fanIn;
     const first = c0 * fanIn;
     const draws = layer.index << 2;
-    const edge = layer.edge;
     const velocityKey = checkpoint.key(draws | back.VELOCITY_DRAWS);
     const key = checkpoint.key(draws | back.UPDATE_DRAWS);
     this.biases(layer, c0, c1, db, biasStep);
@@ -60,7 +59,7 @@ export class Momentum extends Optimizer {
       store<i16>(at, v);
       const w = layer.masters + ((<usize>i) << 1);
       const moved = <i32>load<i16>(w) - ((v + <i32>(draw(key, i) >> (16 - VELOCITY_BITS))) >> VELOCITY_BITS);
-      const master = max(min(moved, edge), -edge);
+      const master = max(min(moved, MASTER_MAX), -MASTER_MAX);
       clamped += <i32>(master != moved);
       store<i16>(w, master);
       store<i8>(layer.weights + <usize>i, weightOf(master));

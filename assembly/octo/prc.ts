@@ -9,8 +9,8 @@ export function use(): void {
   used = true;
 }
 
-/** Share of itself that a range loses in a step, in learning rates: 2^−6. */
-const DECAY: i32 = -6;
+/** Share of itself that a range loses in a step, in learning rates: 2^−12, as weights would by a usual weight decay. */
+const DECAY: i32 = -12;
 
 /** Takes the errors of clipped outputs away; returns their sum, signed as the outputs are. |sum| ≤ 127·n */
 export function mask(y: usize, n: i32, e: usize): i64 {

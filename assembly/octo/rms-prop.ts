@@ -3,6 +3,7 @@
 // channel; weights of one channel see gradients of like size (as in Adam-mini), so that little is lost.
 import { BIAS_MAX } from "../int8/requantize32";
 import * as int8 from "../int8/intrinsics";
+import { MASTER_MAX } from "../int8/sgd-update";
 import * as back from "./backward";
 import { Conv2d } from "./conv2d";
 import { create } from "./layer";
@@ -39,7 +40,7 @@ export class RmsProp extends Optimizer {
       }
       const weight = multiply(weightStep, by);
       if (work.vanishes(weight)) continue;
-      work.fill(work.QUANT, weight, layer.edge, draws | back.UPDATE_DRAWS);
+      work.fill(work.QUANT, weight, MASTER_MAX, draws | back.UPDATE_DRAWS);
       const masters = layer.masters + ((<usize>first) << 1);
       clamped += int8.sgdUpdate(work.QUANT, dw, fanIn, first, masters, layer.weights + <usize>first);
     }

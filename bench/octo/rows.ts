@@ -97,6 +97,10 @@ export const ROWS: readonly Row[] = [
   ...rowsOf("residual", { ...TENTH, ...COSINE, epochs: 5 }, SEEDS, [FP32, INT8]),
   ...rowsOf("6.0k", { ...TENTH, ...COSINE }, SEEDS, [...quantised(4), ...quantised(2), ...quantised(8)]),
   ...rowsOf("6.0k", { ...TENTH, epochs: 3 }, SEEDS, [INT8, ...quantised(4), ...quantised(2)]),
+  // whether compensation pays where two bits lose more
+  ...(["residual", "30k", "MLP"] as const).flatMap((net) =>
+    rowsOf(net, { ...TENTH, epochs: 3 }, SEEDS, [INT8, ...quantised(2).slice(0, 2)]),
+  ),
 ];
 
 /** The same row in seconds, on one seed; its name says so. */

@@ -110,8 +110,8 @@ describe("range clipping", () => {
     const rate = scaleOf(1, -8);
     expect(prc.learn(range, -100, scaleOf(1, -14), rate)).toBeGreaterThan(range);
     expect(prc.learn(range, 100, scaleOf(1, -14), rate)).toBeLessThan(range);
-    expect(prc.learn(range, 0, scaleOf(1, -14), rate)).toBe(range - (range >> 14));
-    expect(prc.learn(range, -1000000, scaleOf(1, 10), rate)).toBe(range + (range >> 6) - (range >> 14));
+    expect(prc.learn(range, 0, scaleOf(1, -14), rate)).toBe(range - (range >> 20));
+    expect(prc.learn(range, -1000000, scaleOf(1, 10), rate)).toBe(range + (range >> 6) - (range >> 20));
     let r = range;
     for (let i = 0; i < 10000; ++i) r = prc.learn(r, 1000000, scaleOf(1, 10), rate);
     expect(r).toBeLessThan(range);
