@@ -98,6 +98,7 @@ export const ROWS: readonly Row[] = [
   ...rowsOf("6.0k", { ...TENTH, ...COSINE }, SEEDS, [...quantised(4), ...quantised(2), ...quantised(8)]),
   ...rowsOf("6.0k", { ...TENTH, epochs: 3 }, SEEDS, [INT8, ...quantised(4), ...quantised(2)]),
   // whether compensation pays where two bits lose more
+  ...rowsOf("residual", { ...TENTH, ...COSINE, epochs: 5 }, SEEDS, quantised(2).slice(0, 2)),
   ...(["residual", "30k", "MLP"] as const).flatMap((net) =>
     rowsOf(net, { ...TENTH, epochs: 3 }, SEEDS, [INT8, ...quantised(2).slice(0, 2)]),
   ),
