@@ -22,8 +22,6 @@ export interface Point {
   readonly lost?: number;
   /** Needs the device half that was trained jointly; its threshold is given. */
   readonly joint?: boolean;
-  /** Also with the other seeds. */
-  readonly everySeed?: boolean;
   coder(tools: Tools, training: Samples, threshold: number): Coder;
 }
 
@@ -65,22 +63,19 @@ export const POINTS: readonly Point[] = [
   {
     group: "INT8",
     name: "INT8",
-    everySeed: true,
     coder: () => plain(),
     also: [{ name: "INT8, zstd", coder: ({ zstd }) => plain(zstd) }],
   },
-  { group: "SGQ", name: "1 bit", everySeed: true, coder: ONE_BIT },
+  { group: "SGQ", name: "1 bit", coder: ONE_BIT },
   {
     group: "SGQ",
     name: "1 bit, joint",
     joint: true,
-    everySeed: true,
     coder: contexts((_, joint) => all([joint])),
   },
   {
     group: "image",
     name: "8 levels, contexts",
-    everySeed: true,
     coder: ({ codec }, training) => lowBits(codec, training, 3, TABLES),
   },
   { group: "SGQ", name: "2 bit", coder: contexts(() => all(LEVELS[2])) },
