@@ -28,6 +28,7 @@ export const JOINT_MODES: readonly JointMode[] = [
   { name: "INT8 features, FP32 gradients", up: "int8" },
   { name: "FP32 split learning", up: "float" },
   { name: "SGQ, FP32 gradients", up: "sgq" },
+  { name: "SGQ, gradients of 4 bits, clipped", up: "sgq", down: 4, clipped: true },
 ];
 
 interface Options extends SgqBudget {

@@ -13,21 +13,27 @@ import { RateModel } from "./rate-model.ts";
 
 export interface JointQuantiserOptions {
   readonly shape: Shape;
-  /** Thresholds of a channel: 1 (one bit) or 3 (two bits), at odd multiples of the lowest. */
-  readonly planes: 1 | 3;
+  /** Thresholds of a channel, 1 … 5, at odd multiples of the lowest. */
+  readonly planes: number;
   /** Mean bytes of a frame that the price is steered to, in the usual contexts; contexts that are learned take less. */
   readonly bytes: number;
   /** Bits of the gradients that come down, in frames; without: f32. */
   readonly down?: 4 | 8;
+  /** The cloud asks nothing that would not show at once: not to shrink at the lowest level, not to grow at the highest. */
+  readonly clipped?: boolean;
   readonly seed: number;
 }
 
-/** The lowest threshold as int8: it lies half a step above. */
+/** The lowest threshold as int8: it lies half a step above. The fifth is 112. */
 export const LOWEST = 12;
 /** Errors pass so near to a threshold, in lowest thresholds. */
-const REACH = { 1: 3, 3: 2 } as const;
+const REACH = 4;
+/** What the highest level is for the cloud half: about as large as activations are. */
+const HIGHEST = 2;
 /** Nats of the loss for a nat of the code: to begin with, and its bounds. */
-const PRICE = { first: 2e-4, least: 1e-5, most: 0.02 };
+const PRICE = { first: 2e-5, least: 1e-7, most: 0.02 };
+/** One sample of so many pays, for all of them. */
+const PAYS = 4;
 const HASTE = 0.3;
 const STEERED = 100;
 /** The price stands still for the first batches: the rate model must learn. */
@@ -60,7 +66,7 @@ export class JointQuantiser implements Quantiser {
 
   /** What is added to the biases before: errors reach below zero so far, where a rectifier would stop them. */
   get shift(): number {
-    return (REACH[this.#options.planes] - 1) * this.lowest;
+    return (REACH - 1) * this.lowest;
   }
 
   /** int8 thresholds of a channel. */
@@ -93,7 +99,7 @@ export class JointQuantiser implements Quantiser {
 
   forward(x: Float32Array, y: Float32Array): void {
     const { planes } = this.#options;
-    for (let i = 0; i < x.length; i++) y[i] = this.#level(x[i] as number) / planes;
+    for (let i = 0; i < x.length; i++) y[i] = (HIGHEST * this.#level(x[i] as number)) / planes;
   }
 
   backward(x: Float32Array, error: Float32Array, count: number): void {
@@ -101,10 +107,11 @@ export class JointQuantiser implements Quantiser {
     for (let s = 0; s < count; s++) {
       const own = x.subarray(s * size, (s + 1) * size);
       const levels = Uint8Array.from(own, (value) => this.#level(value));
-      const odds = this.#rate.logOdds(levels);
+      const odds = s % PAYS === 0 ? this.#rate.logOdds(levels) : undefined;
       if (s % EVERY === 0) this.#rate.learn();
       if (s % EVERY === 1) this.#seen.push(Int8Array.from(levels));
       const part = error.subarray(s * size, (s + 1) * size);
+      if (this.#options.clipped) this.#clip(levels, part);
       this.#goDown(part);
       this.#pass(own, part, odds);
     }
@@ -112,18 +119,27 @@ export class JointQuantiser implements Quantiser {
     if (++this.#batches % STEERED === 0 && this.#seen.length === SEEN.all) this.#steer();
   }
 
-  #pass(x: Float32Array, error: Float32Array, odds: Float32Array): void {
+  /** @param odds of a sample that pays */
+  #pass(x: Float32Array, error: Float32Array, odds: Float32Array | undefined): void {
     const { planes } = this.#options;
-    const reach = REACH[planes] * this.lowest;
+    const reach = REACH * this.lowest;
+    const price = PAYS * this.#price;
     for (let i = 0; i < x.length; i++) {
       let sum = 0;
       for (let j = 0; j < planes; j++) {
         const far = Math.abs((x[i] as number) - this.shift - (2 * j + 1) * this.lowest) / reach;
         if (far >= 1) continue;
-        const nats = Math.max(-MOST_ODDS, Math.min(MOST_ODDS, odds[i * planes + j] as number));
-        sum += ((error[i] as number) / planes - this.#price * nats) * (1 - far);
+        const nats = Math.max(-MOST_ODDS, Math.min(MOST_ODDS, odds?.[i * planes + j] ?? 0));
+        sum += ((HIGHEST * (error[i] as number)) / planes - price * nats) * (1 - far);
       }
       error[i] = sum / this.lowest;
+    }
+  }
+
+  #clip(levels: Uint8Array, error: Float32Array): void {
+    for (let i = 0; i < error.length; i++) {
+      const asked = error[i] as number;
+      if (asked > 0 ? levels[i] === 0 : levels[i] === this.#options.planes) error[i] = 0;
     }
   }
 

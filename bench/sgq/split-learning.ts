@@ -18,6 +18,7 @@ export interface JointMode {
   readonly up: "float" | "int8" | "sgq";
   /** Bits of the gradients that come down; without: f32. */
   readonly down?: 4 | 8;
+  readonly clipped?: boolean;
 }
 
 export interface CurvePoint {
@@ -51,10 +52,12 @@ const CLOUD: readonly LayerSpec[] = [
   { kind: "dense", units: 64 },
   { kind: "dense", units: 10 },
 ];
+/** Thresholds of each channel: six levels. */
+const PLANES = 5;
 /** The lowest threshold in shares of what random weights make of the first images; kept while weights learn. */
-const LOWEST = 0.025;
-/** In the usual contexts; a codebook with contexts of its own takes less. */
-const BYTES = 60;
+const LOWEST = 0.06;
+/** In the usual contexts; a codebook with contexts of its own takes an eighth less. */
+const BYTES = 66;
 const TABLES = 4096;
 const LEARNED_FROM = 2000;
 const CONTEXTS_FROM = 1000;
@@ -68,11 +71,18 @@ export async function trainSplit(
   kernels: BufferSource,
   codec: SgqCodec,
   { train: images, test }: Dataset,
-  { up, down }: JointMode,
+  { up, down, clipped }: JointMode,
   { validation, test: tested, ...schedule }: JointBudget,
 ): Promise<JointOutcome> {
   const { seed } = schedule;
-  const sgq = new JointQuantiser(codec, { shape: CUT, planes: 3, bytes: BYTES, seed, ...(down && { down }) });
+  const sgq = new JointQuantiser(codec, {
+    shape: CUT,
+    planes: PLANES,
+    bytes: BYTES,
+    seed,
+    ...(down && { down }),
+    ...(clipped && { clipped }),
+  });
   const between = up === "sgq" ? sgq : up === "int8" ? int8() : undefined;
   const network = await Network.create(kernels, {
     input: [SIDE, SIDE, 1],

@@ -3,12 +3,12 @@
 
 import { join } from "node:path";
 import { SELF_CUTS } from "../protocol/labelled.ts";
-import { type FrameHeader, FrameType, NackReason, type OpenCodebook, SGQ_VERSION } from "../sgq/types.ts";
+import { type FrameHeader, NackReason, type OpenCodebook } from "../sgq/types.ts";
 import { Calibration } from "./calibration.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { chooseCodebook, type Target, UNIT } from "./codebook/choose.ts";
 import type { CodebookTools, Shape } from "./codebook/train.ts";
-import { clipGradient, encodeGradientOf } from "./gradient.ts";
+import { encodeGradientOf } from "./gradient.ts";
 import type { Sample } from "./ingest/device-stream.ts";
 import { Intake } from "./ingest/intake.ts";
 import { SampleStore } from "./ingest/sample-store.ts";
@@ -73,8 +73,6 @@ export interface CloudView {
 export const MODEL = 1;
 /** Nacks of one kind to one device: at most one in so many milliseconds. */
 const NACK_EVERY_MS = 1000;
-/** A frame of one sample, as far as its codebook goes. */
-const DATA = { version: SGQ_VERSION, type: FrameType.data, short: false, selfContained: false, samples: 1 };
 /** A device of assembly/sgq/split.ts takes no others. */
 const GRADIENT_BITS = 4;
 /** Bytes of probabilities that a device has room for; less where it learns too (assembly/apps/split.ts). */
@@ -302,8 +300,6 @@ export class CloudTrainer {
     if (sample.codebook === 0) return;
     const to = { model: MODEL, codebook: sample.codebook, sequence: sample.sequence };
     const gradient = this.#network.sampleGradient(0);
-    const open = this.#shelf.find({ ...DATA, ...to });
-    if (open) clipGradient(gradient, sample.features, open.book);
     const frame = encodeGradientOf(tools.codec, to, gradient, { shape, bits: GRADIENT_BITS, seed });
     this.#meter.add("bytesDown", frame.length);
     this.#options.toDevice?.(sample.device, frame);
