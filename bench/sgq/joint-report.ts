@@ -15,8 +15,9 @@ interface JointMean {
   readonly curve: readonly CurvePoint[];
 }
 
-/** What others are held against. */
-const BASE = /^FP32 split/;
+/** What the others are held against. */
+const FP32 = /^FP32 split/;
+const INT8 = /^INT8/;
 
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
@@ -47,10 +48,24 @@ export function jointMeans({ rows }: JointResult): JointMean[] {
 
 export function jointTable(result: JointResult): string {
   const means = jointMeans(result);
-  const base = means.find(({ name }) => BASE.test(name))?.test;
-  const signed = (points: number): string => `${points >= 0 ? "+" : "−"}${Math.abs(points).toFixed(2)}`;
+  const beside = (base: RegExp, { test }: JointMean): string => {
+    const other = means.find(({ name }) => base.test(name))?.test;
+    if (other === undefined) return "–";
+    return `${test >= other ? "+" : "−"}${Math.abs(100 * (test - other)).toFixed(2)}`;
+  };
   return markdownTable(
-    ["joint training", "bytes", "95 % below", "of eight", "up", "down", "accuracy %", "points", "seeds"],
+    [
+      "joint training",
+      "bytes",
+      "95 % below",
+      "of eight",
+      "up",
+      "down",
+      "accuracy %",
+      "to FP32",
+      "to INT8",
+      "seeds",
+    ],
     means.map((one) => [
       one.name,
       one.bytes.toFixed(1),
@@ -59,7 +74,8 @@ export function jointTable(result: JointResult): string {
       one.up.toFixed(0),
       one.down.toFixed(0),
       percent(one.test),
-      base === undefined ? "–" : signed(100 * (one.test - base)),
+      beside(FP32, one),
+      beside(INT8, one),
       one.seeds,
     ]),
     [0],
@@ -89,7 +105,7 @@ export function jointPlot(result: JointResult): string {
     );
   for (let part = 0; part <= 4; part++)
     parts.push(
-      `<text x="${x((part * last) / 4).toFixed(1)}" y="${HEIGHT - EDGE.bottom + 18}" text-anchor="middle">${Math.round((part * last) / 4)}</text>`,
+      `<text x="${x((part * last) / 4).toFixed(1)}" y="${HEIGHT - EDGE.bottom + 18}" text-anchor="${part === 4 ? "end" : "middle"}">${Math.round((part * last) / 4)}</text>`,
     );
   means.forEach(({ name, curve }, i) => {
     const colour = COLOURS[i % COLOURS.length];

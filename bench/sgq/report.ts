@@ -18,6 +18,7 @@ export interface Mean {
   readonly against: number;
 }
 
+/** NaN of none. */
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
@@ -75,7 +76,7 @@ export function ratesTable(result: SgqResult): string {
       ...(shared ? [ofEight?.toFixed(1) ?? "–"] : []),
       group === "image" ? "–" : `${(FP32_BYTES / bytes).toFixed(0)}×`,
       percent(test),
-      `${against >= 0 ? "+" : "−"}${Math.abs(against).toFixed(2)}`,
+      Number.isNaN(against) ? "–" : `${against >= 0 ? "+" : "−"}${Math.abs(against).toFixed(2)}`,
       seeds,
     ]),
     [0, 1],
