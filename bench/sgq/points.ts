@@ -29,8 +29,8 @@ export interface Point {
 const TABLES = 8192;
 /** Chosen on the validation split among 8, 11, 15 and 20. */
 const THRESHOLD = 8;
-/** Two bits: chosen on the validation split among 4 12 36, 5 14 38 and 5 16 48 (55,000 images, seed 1). */
-const LEVELS = { 2: [5, 16, 48], 3: [2, 5, 9, 15, 24, 38, 60] } as const;
+/** Of two bits neither is better on the validation split: `coarse` costs fewer bytes. */
+const LEVELS = { 2: [4, 12, 36], coarse: [5, 16, 48], 3: [2, 5, 9, 15, 24, 38, 60] } as const;
 
 const all = (thresholds: readonly number[]): number[][] => Array.from({ length: 16 }, () => [...thresholds]);
 
@@ -80,6 +80,7 @@ export const POINTS: readonly Point[] = [
     coder: ({ codec }, training) => lowBits(codec, training, 3, TABLES),
   },
   { group: "SGQ", name: "2 bit", coder: contexts(() => all(LEVELS[2])) },
+  { group: "SGQ", name: "2 bit, coarse", coder: contexts(() => all(LEVELS.coarse)) },
   { group: "SGQ", name: "3 bit", coder: contexts(() => all(LEVELS[3])) },
   {
     group: "image",

@@ -54,8 +54,9 @@ const TITLES: Record<SgqRow["group"], string> = {
 
 export function ratesTable(result: SgqResult): string {
   const means = meansOf(result);
-  // a column for frames of eight where some were made
-  const shared = means.some(({ ofEight }) => ofEight !== undefined);
+  // a column for frames of eight where most points have them
+  const own = means.filter(({ group }) => group === "SGQ");
+  const shared = 2 * own.filter(({ ofEight }) => ofEight !== undefined).length > own.length;
   return markdownTable(
     [
       "sent",
