@@ -28,8 +28,6 @@ import { requires } from "../support/requirements.ts";
 const BOARDS: Record<string, VirtualBoard> = { attic: "posix", barn: "posix", cellar: "mps2-an386" };
 /** The limit of a test that starts a dozen processes, one after the other: it only ends what would never be. */
 const LIMIT_MS = 600_000;
-/** Milliseconds for a request to an emulated device while a dozen processes start beside it: ends a hang, measures nothing. */
-const REQUEST_MS = 60_000;
 /** Milliseconds between two samples of a device. */
 const EVERY = 60;
 
@@ -121,15 +119,14 @@ async function start(
 ): Promise<void> {
   for (const { link } of devices) {
     bridge.attach(link, "virtual");
-    await link.request("start", { seed: 1, params }, { timeoutMs: REQUEST_MS });
+    await link.request("start", { seed: 1, params }, { timeoutMs: 60_000 });
   }
 }
 
 /** No device sends any more, and everything that was on its way is there. */
 async function quiet(devices: VirtualDevice[]): Promise<void> {
-  for (const { link } of devices) await link.request("pause", {}, { timeoutMs: REQUEST_MS });
-  for (const { link } of devices)
-    await until(async () => !(await link.request("status", {}, { timeoutMs: REQUEST_MS })).running);
+  for (const { link } of devices) await link.request("pause", {}, { timeoutMs: 10_000 });
+  for (const { link } of devices) await until(async () => !(await link.request("status", {})).running);
 }
 
 /** Waits until the trainer that runs says something. */
