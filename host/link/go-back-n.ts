@@ -1,8 +1,11 @@
 // Reliable delivery over an unreliable byte stream (docs/protocol.md): numbered frames, cumulative acknowledgements,
-// go back N. One object serves both directions of one side; the device's and the host's are the same.
+// go back N. One object serves both directions of one side; the device's and the host's are the same. How long to wait for an
+// acknowledgement is estimated as TCP does it (RFC 6298, with Karn's rule): on a slow link a fixed time would send everything again and
+// again while the first copy is on its way.
 
 /** Unacknowledged frames at a time. */
 export const WINDOW = 4;
+/** The shortest wait, and the first. */
 export const RESEND_FIRST_MS = 250;
 export const RESEND_MAX_MS = 2000;
 /** Sends of the same window before the link counts as down. */
@@ -24,6 +27,8 @@ export interface Outgoing {
   payload: Uint8Array;
   /** On the wire at least once. */
   sent: boolean;
+  /** When it was sent, if only once: what is acknowledged after a resend does not say which copy arrived. */
+  sentAt?: number;
 }
 
 export class GoBackN {
@@ -34,6 +39,10 @@ export class GoBackN {
   #expected = 0;
   #progress = false;
   #tries = 0;
+  /** Smoothed time to an acknowledgement and its mean deviation, ms; and the wait that they give, longer after a resend. */
+  #smoothed: number | undefined;
+  #deviation = 0;
+  #wait = RESEND_FIRST_MS;
   #timer: ReturnType<typeof setTimeout> | null = null;
   #running = false;
   /** Frames that were sent again. */
@@ -64,6 +73,8 @@ export class GoBackN {
     this.#base = 0;
     this.#expected = 0;
     this.#progress = false;
+    this.#smoothed = undefined;
+    this.#wait = RESEND_FIRST_MS;
     this.#running = true;
     this.#fill();
   }
@@ -113,11 +124,26 @@ export class GoBackN {
     const count = (sequence - this.#base + 1 + MODULUS) % MODULUS;
     const onWire = this.#queue.slice(0, WINDOW).filter((frame) => frame.sent).length;
     if (count === 0 || count > onWire) return;
-    this.#queue.splice(0, count);
+    this.#measure(this.#queue.splice(0, count));
     this.#base = (this.#base + count) % MODULUS;
     this.#progress = true;
     this.#disarm();
     this.#fill();
+  }
+
+  /** Learns from the oldest of what was acknowledged how long that takes. */
+  #measure([oldest]: Outgoing[]): void {
+    if (oldest?.sentAt === undefined) return;
+    const took = performance.now() - oldest.sentAt;
+    if (this.#smoothed === undefined) {
+      this.#smoothed = took;
+      this.#deviation = took / 2;
+    } else {
+      this.#deviation += (Math.abs(took - this.#smoothed) - this.#deviation) / 4;
+      this.#smoothed += (took - this.#smoothed) / 8;
+    }
+    const wait = this.#smoothed + 4 * this.#deviation;
+    this.#wait = Math.min(Math.max(wait, RESEND_FIRST_MS), RESEND_MAX_MS);
   }
 
   #fill(): void {
@@ -126,14 +152,14 @@ export class GoBackN {
       const frame = this.#queue[i] as Outgoing;
       if (frame.sent) continue;
       frame.sent = true;
+      frame.sentAt = performance.now();
       this.#wire.send(frame.type, (this.#base + i) % MODULUS, frame.payload);
     }
     if (end > 0 && this.#timer === null) this.#arm();
   }
 
   #arm(): void {
-    const delay = Math.min(RESEND_FIRST_MS * 2 ** this.#tries, RESEND_MAX_MS);
-    this.#timer = setTimeout(() => this.#resend(), delay);
+    this.#timer = setTimeout(() => this.#resend(), this.#wait);
   }
 
   #disarm(): void {
@@ -148,8 +174,10 @@ export class GoBackN {
       this.#wire.dead();
       return;
     }
+    this.#wait = Math.min(this.#wait * 2, RESEND_MAX_MS);
     const window = this.#queue.slice(0, WINDOW);
     window.forEach((frame, i) => {
+      delete frame.sentAt;
       this.#wire.send(frame.type, (this.#base + i) % MODULUS, frame.payload);
     });
     this.resent += window.length;

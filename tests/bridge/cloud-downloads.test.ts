@@ -45,6 +45,38 @@ it("a device that asks gets device half and codebook in parts, and every later c
   expect(silent.requests.filter(({ verb }) => verb === "message")).toEqual([]);
 });
 
+it("a device that asks again while it is given what it asked for gets it once", async () => {
+  const { client, device } = await setUp("aedes", 4);
+  await publish(client, "codebook", CODEBOOK);
+  await sleep(50);
+  const message = device.handlers.message;
+  device.handlers.message = (args) => {
+    device.endpoint.features(NACK);
+    return message(args);
+  };
+  device.endpoint.features(NACK);
+  await until(() => given(device).get(PartKind.codebook)?.length === CODEBOOK.length);
+  await sleep(100);
+  expect(device.requests.filter(({ verb }) => verb === "message")).toHaveLength(5);
+  device.handlers.message = message;
+  // one that asks later has lost it
+  device.endpoint.features(NACK);
+  await until(() => device.requests.filter(({ verb }) => verb === "message").length === 10);
+});
+
+it("a codebook that was refused, and one that the broker only tells again, are not sent again", async () => {
+  const { client, device } = await setUp("aedes", 4);
+  await publish(client, "codebook", CODEBOOK);
+  await sleep(50);
+  device.endpoint.features(NACK);
+  await until(() => given(device).get(PartKind.codebook)?.length === CODEBOOK.length);
+  // sequence number 300, two bytes; reason 6
+  device.endpoint.features(Uint8Array.of(0xa1, 3, 1, 0, 0, 0, 0xac, 2, 6, 8, 0, 0));
+  await publish(client, "codebook", CODEBOOK);
+  await sleep(100);
+  expect(device.requests.filter(({ verb }) => verb === "message")).toHaveLength(5);
+});
+
 it("a device that is called like a topic of the cloud is refused", async () => {
   const { bridge } = await setUp("aedes", 4);
   const logged: string[] = [];

@@ -95,6 +95,56 @@ describe("GoBackN", () => {
     expect(take()).toEqual([]);
   });
 
+  test("on a slow link it learns to wait, and sends nothing twice any more", () => {
+    const { one, take } = channel();
+    one.start();
+    const frames: number[] = [];
+    for (let i = 0; i < 20; i++) {
+      one.push(1, payload);
+      // 600 ms to the acknowledgement, of a frame that was sent first at its start
+      for (let ms = 0; ms < 600; ms++) vi.advanceTimersByTime(1);
+      frames.push(take().length);
+      one.acknowledge(i);
+    }
+    // the first wait is too short, and so is the doubled one; the next is long enough, and a time is measured
+    expect(frames.slice(0, 3)).toEqual([2, 2, 1]);
+    expect(frames.slice(3)).toEqual(Array(17).fill(1));
+  });
+
+  test("a wait that was prolonged stays so until a frame that was sent once is acknowledged", () => {
+    const { one, take } = channel();
+    one.start();
+    one.push(1, payload);
+    vi.advanceTimersByTime(250);
+    expect(take()).toEqual([0, 0]);
+    one.acknowledge(0);
+    one.push(1, payload);
+    vi.advanceTimersByTime(499);
+    expect(take()).toEqual([1]);
+    one.acknowledge(1);
+    // 499 ms and twice that of deviation: later than before, then shorter with each quick acknowledgement
+    for (let i = 2; i < 60; i++) {
+      one.push(1, payload);
+      one.acknowledge(i);
+    }
+    take();
+    one.push(1, payload);
+    vi.advanceTimersByTime(250);
+    expect(take()).toEqual([60, 60]);
+  });
+
+  test("a new epoch knows nothing of the link's speed", () => {
+    const { one, take } = channel();
+    one.start();
+    one.push(1, payload);
+    vi.advanceTimersByTime(5000);
+    one.start();
+    take();
+    one.push(1, payload);
+    vi.advanceTimersByTime(250);
+    expect(take()).toEqual([0, 0]);
+  });
+
   test("numbers go round", () => {
     const { one, take } = channel();
     one.start();

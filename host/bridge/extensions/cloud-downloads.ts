@@ -1,5 +1,6 @@
 // `cloud/codebook` and `cloud/half`, retained: handed to every device that asks for them, in parts that fit the link. A device asks
-// with a nack of SGQ (docs/sgq.md) among its features; one that never asked is left alone.
+// with a nack of SGQ (docs/sgq.md) among its features; one that never asked is left alone, and what one is given already is not begun anew
+// because it asks again meanwhile: a slow link would never get to the end.
 
 import { encodeParts, PartKind } from "../../protocol/parts.ts";
 import type { BridgeDevice } from "../device.ts";
@@ -9,18 +10,22 @@ import type { Message } from "../mqtt/connection.ts";
 
 /** Longer payloads are no codebook and no learned state of a device. */
 const LONGEST = 65_536;
-const TIMEOUT_MS = 5000;
-/** First bytes of an SGQ frame: full form of version 1; type 3 in the low three bits of the second byte. */
+/** For one part: longer than it takes to find a link dead, for a slow one is no reason to give up. */
+const TIMEOUT_MS = 30_000;
+/** An SGQ frame of the full form, version 1; its type is in the low three bits of the second byte. */
 const FULL_FORM = 0xa1;
 const NACK = 3;
+/** Where the sequence number of a full form begins, a varint; the reason of a nack follows. */
+const SEQUENCE_AT = 6;
+const NO_CODEBOOK = 2;
 
 export class CloudDownloads implements Extension {
   readonly name = "cloud-downloads";
   readonly #context: BridgeContext;
   /** What there is, by topic. The device half comes first: features of another one would fit no codebook. */
   readonly #payloads = new Map<PartKind, Uint8Array>();
-  /** Devices that asked, and whether what they get is still under way. */
-  readonly #asked = new Map<string, "idle" | "busy" | "again">();
+  /** Devices that asked, whether what they get is still under way, and whether there is something newer already. */
+  readonly #asked = new Map<string, "idle" | "busy" | "busy, outdated">();
   #undo: (() => void)[] = [];
 
   constructor(context: BridgeContext) {
@@ -32,8 +37,8 @@ export class CloudDownloads implements Extension {
     this.#undo = [
       await mqtt.subscribe(topics.cloudDownloads, (message) => this.#take(message)),
       bus.on("deviceFeatures", ({ device, bytes }) => {
-        if (bytes[0] !== FULL_FORM || ((bytes[1] ?? 0) & 7) !== NACK) return;
-        if (!this.#asked.has(device.id)) this.#asked.set(device.id, "idle");
+        if (!asks(bytes) || this.#asked.get(device.id)?.startsWith("busy")) return;
+        this.#asked.set(device.id, "idle");
         this.#send(device);
       }),
       bus.on("deviceOffline", ({ device }) => this.#asked.delete(device.id)),
@@ -56,6 +61,8 @@ export class CloudDownloads implements Extension {
       return;
     }
     const kind = topic === topics.cloud("half") ? PartKind.half : PartKind.codebook;
+    // a broker that is back tells what it has kept; devices have it, and a half that has learned since must not be set back
+    if (Buffer.compare(payload, this.#payloads.get(kind) ?? NOTHING) === 0) return;
     if (payload.length === 0) this.#payloads.delete(kind);
     else this.#payloads.set(kind, payload);
     for (const id of this.#asked.keys()) {
@@ -69,7 +76,7 @@ export class CloudDownloads implements Extension {
     const state = this.#asked.get(device.id);
     if (state === undefined || this.#payloads.size === 0) return;
     if (state !== "idle") {
-      this.#asked.set(device.id, "again");
+      this.#asked.set(device.id, "busy, outdated");
       return;
     }
     this.#asked.set(device.id, "busy");
@@ -82,7 +89,7 @@ export class CloudDownloads implements Extension {
         const after = this.#asked.get(device.id);
         if (after === undefined) return;
         this.#asked.set(device.id, "idle");
-        if (after === "again") this.#send(device);
+        if (after === "busy, outdated") this.#send(device);
       });
   }
 
@@ -94,4 +101,14 @@ export class CloudDownloads implements Extension {
         await link.request("message", { bytes }, { timeoutMs: TIMEOUT_MS });
     }
   }
+}
+
+const NOTHING = new Uint8Array(0);
+
+/** Whether features are the nack of a device that has no codebook. */
+function asks(bytes: Uint8Array): boolean {
+  if (bytes[0] !== FULL_FORM || ((bytes[1] ?? 0) & 7) !== NACK) return false;
+  let at = SEQUENCE_AT;
+  while ((bytes[at] ?? 0) > 127) at++;
+  return bytes[at + 1] === NO_CODEBOOK;
 }
