@@ -67,7 +67,7 @@ let loaded: bool = false;
 /** Header of a frame that was received; Encoder. Allocated, so that a module without this file has no room for them. */
 let header: usize = 0;
 let coder: usize = 0;
-/** Bytes of the codebook that are there; a codebook in parts replaces the one in use with the first part that is not the same. */
+/** Bytes of the codebook that are there; a codebook in parts replaces the one in use when its first part comes. */
 let arrived: i32 = 0;
 let frames: usize = 0;
 let frameBytes: i32 = 0;
@@ -241,13 +241,9 @@ function takeBook(from: usize, offset: u32, content: i32, end: u64, last: bool):
     if (end > <u64>bookBytes && last) answer(NACK, 0, REFUSED, 8);
     return;
   }
-  const at = book + <usize>offset;
-  // the one in use, sent again, stays in use: a device that is slow to take it would never have one otherwise
-  if (!loaded || memory.compare(at, from, content)) {
-    loaded = false;
-    if (chained) chain.skips = -1;
-    memory.copy(at, from, content);
-  }
+  loaded = false;
+  if (chained) chain.skips = -1;
+  memory.copy(book + <usize>offset, from, content);
   arrived = <i32>end;
   if (!last) return;
   const wrong = install();

@@ -114,20 +114,6 @@ describe("a codebook", () => {
     expect(versions).toEqual([1, 2]);
   });
 
-  it("that comes again stays in use while it comes, and is acknowledged again", async () => {
-    const device = await open();
-    device.give(PartKind.codebook, book.bytes);
-    for (const part of encodeParts(PartKind.codebook, book.bytes)) {
-      steps(device, 1);
-      device.host.message(part);
-    }
-    const kinds = device.published.map((bytes) =>
-      bytes[0] === 0xa1 ? codec.header(bytes).type : codec.header(decodeLabelled(bytes).frame).codebook,
-    );
-    const sent = Array(kinds.length - 2).fill(1);
-    expect(kinds).toEqual([FrameType.ack, ...sent, FrameType.ack]);
-  });
-
   it("of which a part of the one in use is called the last is refused", async () => {
     const device = await open();
     device.give(PartKind.codebook, book.bytes);
