@@ -1,6 +1,6 @@
 // Compiles apps (assembly/apps/*.ts, or a user's file) to modules, portable and device, and intrinsics.wasm.
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promises";
+import { mkdir, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { basename, dirname, join, relative, resolve } from "node:path";
 import { fileURLToPath } from "node:url";
 import { main } from "assemblyscript/asc";
@@ -82,7 +82,13 @@ async function asc(entries: string[], out: string, options: string[], hostOnly =
   let text = "";
   const keep = async (name: string, contents: string | Uint8Array, folder: string): Promise<void> => {
     if (basename(name) === TEXT) text = String(contents);
-    else await writeFile(resolve(folder, name), contents);
+    else {
+      // whole or not at all: another process may compile the same module, or read it, at this moment
+      const path = resolve(folder, name);
+      const own = `${path}.${process.pid}`;
+      await writeFile(own, contents);
+      await rename(own, path);
+    }
   };
   // asc names files relative to the folder that it is called from
   const local = (path: string) => relative(process.cwd(), path);
