@@ -223,8 +223,7 @@ requires("gcc", "mosquitto", "qemu-system-arm", "arm-none-eabi-gcc").describe(
           ({ samples, steps, lost }) => samples >= published() && lost === 0 && steps > before.steps,
         );
         expect(done).toMatchObject({ samples: published(), lost: 0 });
-        // of what a trainer finds in its journal it does not know who decoded it
-        expect(done.decodedByWorkers).toBeGreaterThan(0);
+        expect(done.decodedByWorkers).toBeGreaterThan(published() / 2);
         await kill(learner);
         expect(inJournal(folder).sort()).toEqual(receipts.sort());
       },

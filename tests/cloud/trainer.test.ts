@@ -298,6 +298,26 @@ describe("killed at any moment", () => {
     expect(trainer.metrics()).toMatchObject({ samples: before.samples + 1, duplicates: 1 });
   });
 
+  it("it knows what workers decoded, with a checkpoint and without", async () => {
+    const folder = temporaryTree();
+    const it = await coded({ folder });
+    const shelf = new CodebookShelf(codec);
+    shelf.add(it.codebooks[0] as Uint8Array);
+    const byWorker = (count: number): void => {
+      for (const payload of it.device.several(count)) {
+        const decoded = decodePublication(codec, shelf, payload);
+        if (decoded.kind !== "samples") throw new Error(decoded.kind);
+        it.trainer.takeDecoded(encodeDecoded({ device: "a", payload, decoded }));
+      }
+    };
+    byWorker(20);
+    it.trainer.checkpoint();
+    byWorker(10);
+    send(it, "a", it.device.several(5));
+    const { trainer } = await again(folder);
+    expect(trainer.metrics()).toMatchObject({ decodedByWorkers: 30, samples: 48 + 35 });
+  });
+
   it("it goes on from a checkpoint as if it had never stopped, to the bit", async () => {
     const folder = temporaryTree();
     const run = async (interrupted: boolean): Promise<Uint8Array> => {

@@ -10,7 +10,7 @@ import { type Decoded, decodePublication } from "./decode.ts";
 import { decodeDecoded } from "./decoded-message.ts";
 import { DeviceStream, type Sample } from "./device-stream.ts";
 import { Journal } from "./journal.ts";
-import { decodeRecord, encodeRecord } from "./record.ts";
+import { decodeRecord, encodeRecord, type JournalRecord } from "./record.ts";
 import type { CodebookShelf } from "./shelf.ts";
 
 export interface IntakeOptions {
@@ -94,20 +94,26 @@ export class Intake {
     const { payload } = decodeNumbered(published);
     const receipt = receiptOf(device, payload);
     if (stream.knows(receipt)) stream.counts.duplicates++;
-    else this.#handle(stream, published, receipt, byWorker ?? this.#decode(stream, payload));
+    else
+      this.#handle(
+        stream,
+        published,
+        receipt,
+        byWorker ?? this.#decode(stream, payload),
+        byWorker !== undefined,
+      );
     this.#commit.add(receipt);
   }
 
   /** Takes what a worker has decoded (decoded-message.ts). @throws MessageError, SgqError when it is none */
   takeDecoded(message: Uint8Array): void {
     const { device, payload, decoded } = decodeDecoded(this.#options.codec, message);
-    if (decoded) this.#options.count("decodedByWorkers");
     this.take(device, payload, decoded);
   }
 
   /** Keeps a codebook: on the disk when this returns. */
   keepCodebook(bytes: Uint8Array): void {
-    this.#write("", bytes);
+    this.#write({ device: "", payload: bytes });
     this.syncNow();
   }
 
@@ -142,9 +148,9 @@ export class Intake {
     this.#journal?.close();
   }
 
-  #write(device: string, payload: Uint8Array): void {
+  #write(record: JournalRecord): void {
     try {
-      this.#journal?.append(encodeRecord({ device, payload }));
+      this.#journal?.append(encodeRecord(record));
     } catch (error) {
       this.#options.failed(error as Error);
       throw error;
@@ -173,7 +179,13 @@ export class Intake {
     return decodePublication(codec, shelf, payload, (sequence) => stream.reference(sequence));
   }
 
-  #handle(stream: DeviceStream, published: Uint8Array, receipt: string, decoded: Decoded): void {
+  #handle(
+    stream: DeviceStream,
+    published: Uint8Array,
+    receipt: string,
+    decoded: Decoded,
+    byWorker: boolean,
+  ): void {
     const { device } = stream;
     const { count, nack, warn } = this.#options;
     if (decoded.kind === "nack") {
@@ -193,8 +205,9 @@ export class Intake {
       if (reason !== NackReason.crc && reason !== NackReason.malformed) nack(device, reason, detail, header);
       return;
     }
-    this.#write(device, published);
+    this.#write({ device, payload: published, byWorker });
     stream.know(receipt);
+    if (byWorker) count("decodedByWorkers");
     if (waits) this.#park(stream, published, decoded as Refused);
     else this.#use(stream, published, decoded as Samples, false);
   }
@@ -246,7 +259,7 @@ export class Intake {
   }
 
   #replay(record: Uint8Array, counted: boolean): void {
-    const { device, payload: published } = decodeRecord(record);
+    const { device, payload: published, byWorker } = decodeRecord(record);
     if (device === "") {
       this.#options.codebook(published);
       return;
@@ -254,6 +267,7 @@ export class Intake {
     const stream = this.#streamOf(device);
     const { payload } = decodeNumbered(published);
     stream.know(receiptOf(device, payload));
+    if (byWorker && !counted) this.#options.count("decodedByWorkers");
     const decoded = this.#decode(stream, payload);
     if (decoded.kind === "samples") this.#use(stream, published, decoded, counted);
     else if (decoded.kind === "refused" && decoded.reason === NackReason.reference)
