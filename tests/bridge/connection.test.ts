@@ -3,9 +3,10 @@ import { afterEach, describe, expect, it } from "vitest";
 import { EmbeddedBroker } from "../../host/bridge/broker/embedded-broker.ts";
 import { OctomoteError } from "../../host/bridge/errors.ts";
 import { type Message, MqttConnection, type MqttOptions } from "../../host/bridge/mqtt/connection.ts";
+import { freePort } from "../support/free-port.ts";
 import { requires } from "../support/requirements.ts";
 import { startFakeBroker } from "./support/fake-broker.ts";
-import { freePort, startMosquitto } from "./support/mosquitto.ts";
+import { startMosquitto } from "./support/mosquitto.ts";
 import { until } from "./support/wait.ts";
 
 const cleanups: (() => unknown)[] = [];

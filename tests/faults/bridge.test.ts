@@ -13,10 +13,11 @@ import { MqttConnection } from "../../host/bridge/mqtt/connection.ts";
 import { DeviceLink } from "../../host/link/device-link.ts";
 import { ChildProcessTransport } from "../../host/link/transport.ts";
 import { TestClient } from "../bridge/support/client.ts";
-import { freePort, startMosquitto } from "../bridge/support/mosquitto.ts";
+import { startMosquitto } from "../bridge/support/mosquitto.ts";
 import { add, broker, cleanups, SETUPS } from "../bridge/support/stage.ts";
 import { until } from "../bridge/support/wait.ts";
 import { endAll, octomote, type Running } from "../cli/support/octomote.ts";
+import { freePort } from "../support/free-port.ts";
 import { posixDevice } from "../support/posix-device.ts";
 import { requires } from "../support/requirements.ts";
 

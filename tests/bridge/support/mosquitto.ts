@@ -2,10 +2,11 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
-import { createConnection, createServer } from "node:net";
+import { createConnection } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { freePort } from "../../support/free-port.ts";
 import { findProgram } from "../../support/requirements.ts";
 
 export interface Mosquitto {
@@ -27,6 +28,8 @@ export interface MosquittoOptions {
 
 /** A free port may be somebody else's by the time that Mosquitto listens: then others are tried. */
 const ATTEMPTS = 5;
+/** What Mosquitto says of a taken port: at a listener for MQTT, and at one for web sockets. */
+const TAKEN = /Address already in use|Unable to create websockets listener/;
 
 /** Starts Mosquitto; resolves when it accepts connections. */
 export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mosquitto> {
@@ -34,7 +37,7 @@ export async function startMosquitto(options: MosquittoOptions = {}): Promise<Mo
     try {
       return await start(options);
     } catch (error) {
-      const taken = error instanceof Error && error.message.includes("Address already in use");
+      const taken = error instanceof Error && TAKEN.test(error.message);
       if (!taken || options.ports || attempt === ATTEMPTS) throw error;
     }
   }
@@ -89,18 +92,6 @@ async function start(options: MosquittoOptions): Promise<Mosquitto> {
     await sleep(20);
   }
   return { port, webSocketPort, url: `mqtt://127.0.0.1:${port}`, stop };
-}
-
-/** A port that nothing listens on now. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once("error", reject);
-    server.listen(0, "127.0.0.1", () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === "object" && address ? address.port : 0));
-    });
-  });
 }
 
 function answers(port: number): Promise<boolean> {
