@@ -33,7 +33,7 @@ import type { PassResult } from "./pass.ts";
 import type { FeaturesResult } from "./pass-features.ts";
 import { type PersonaliseResult, pairsTable, personaliseTable, personaliseText } from "./personalise.ts";
 import { codecBytes, codecTable, hostTable } from "./sgq/codec-report.ts";
-import { jointPlot, jointTable } from "./sgq/joint-report.ts";
+import { EARLY_CUTS, jointPlot, jointTable, LATE_CUT } from "./sgq/joint-report.ts";
 import { ratesPlot } from "./sgq/plot.ts";
 import { ratesTable } from "./sgq/report.ts";
 import type { SgqResult } from "./sgq.ts";
@@ -63,7 +63,10 @@ export interface Results {
   passFeatures: FeaturesResult;
   sgq: SgqResult;
   sgqLong: SgqResult;
+  sgqUntouched: SgqResult;
   sgqJoint: JointResult;
+  sgqJointEarly: JointResult;
+  sgqJointUntouched: JointResult;
   codec: CodecResult;
   journal: JournalResult;
 }
@@ -86,7 +89,10 @@ export async function readResults(): Promise<Results> {
     passFeatures: await read("pass-features"),
     sgq: await read("sgq"),
     sgqLong: await read("sgq-long"),
+    sgqUntouched: await read("sgq-untouched"),
     sgqJoint: await read("sgq-joint"),
+    sgqJointEarly: await read("sgq-joint-early"),
+    sgqJointUntouched: await read("sgq-joint-untouched"),
     codec: await read("sgq-codec"),
     journal: await read("journal"),
   };
@@ -124,7 +130,10 @@ function tablesOf({
   personalise,
   sgq,
   sgqLong,
+  sgqUntouched,
   sgqJoint,
+  sgqJointEarly,
+  sgqJointUntouched,
   codec,
   journal,
 }: Results): Record<string, string | undefined> {
@@ -163,7 +172,10 @@ function tablesOf({
     ),
     "sgq-rates": ratesTable(sgq),
     "sgq-long": ratesTable(sgqLong),
-    "sgq-joint": jointTable(sgqJoint),
+    "sgq-untouched": ratesTable(sgqUntouched),
+    "sgq-joint": jointTable(sgqJoint, LATE_CUT),
+    "sgq-joint-early": jointTable(sgqJointEarly, EARLY_CUTS),
+    "sgq-joint-untouched": jointTable(sgqJointUntouched, LATE_CUT),
     "sgq-codec": codecTable(codec),
     "sgq-bytes": codecBytes(codec),
     "sgq-host": hostTable(codec),

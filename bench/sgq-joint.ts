@@ -1,11 +1,12 @@
 /**
- * `npm run bench:sgq-joint`: a network cut at 7×7×8 whose halves learn together from random weights, on Fashion-MNIST: SGQ's levels up and
- * gradient frames of 4 or 8 bits down, beside FP32 split learning and INT8 features of the same net, in the same order, with the same
- * budget. Rows are written as they finish, and a second run goes on from them.
+ * `npm run bench:sgq-joint`: networks cut at 7×7×8 and at 14×14×8 whose halves learn together from random weights, on Fashion-MNIST: SGQ's
+ * levels up and gradient frames of 4 or 8 bits down, beside FP32 split learning (late cut) and INT8 features of the same net (early cut: of one
+ * with 16 channels too), in the same order, with the same budget. Rows are written as they finish, and a second run goes on from them.
  *
  *     --short          few images: seconds, to see that it works
  *     --images N       images of training (20,000), --epochs N over them (2), --seeds N (3)
- *     --only PATTERN   only modes whose names match
+ *     --untouched      tests on training images that no choice has seen, instead of the test images
+ *     --only PATTERN   only modes whose names match: "7×7×8: FP32 split learning"
  *     --json FILE      writes what docs/benchmarks.md and its curves are made of
  */
 import { readFile } from "node:fs/promises";
@@ -13,22 +14,34 @@ import { buildCloudKernels, buildSgq } from "../host/build/modules.ts";
 import { loadDataset } from "../host/data/dataset.ts";
 import { SgqCodec } from "../host/sgq/codec.ts";
 import { type GrowingResult, runSgqBench, type SgqBudget } from "./sgq/command.ts";
-import { jointTable } from "./sgq/joint-report.ts";
+import { type Cut, EARLY, EARLY_16, LATE } from "./sgq/cuts.ts";
+import { EARLY_CUTS, jointTable, LATE_CUT } from "./sgq/joint-report.ts";
 import { type JointMode, type JointOutcome, trainSplit } from "./sgq/split-learning.ts";
 
 export interface JointRow extends JointOutcome {
   readonly seed: number;
+  /** Shape of the features. */
+  readonly cut: string;
   readonly name: string;
 }
 
 export type JointResult = GrowingResult<JointRow>;
 
+const sgq = (cut: Cut): JointMode => ({ cut, name: "SGQ, FP32 gradients", up: "sgq" });
+const sgqDown = (cut: Cut): JointMode => ({ cut, name: "SGQ, gradients of 4 bits", up: "sgq", down: 4 });
+const int8 = (cut: Cut): JointMode => ({ cut, name: "INT8 features, FP32 gradients", up: "int8" });
+
+/** A mode at each cut where it is measured. */
 export const JOINT_MODES: readonly JointMode[] = [
-  { name: "SGQ, gradients of 4 bits", up: "sgq", down: 4 },
-  { name: "INT8 features, FP32 gradients", up: "int8" },
-  { name: "FP32 split learning", up: "float" },
-  { name: "SGQ, FP32 gradients", up: "sgq" },
-  { name: "SGQ, gradients of 4 bits, clipped", up: "sgq", down: 4, clipped: true },
+  sgqDown(LATE),
+  int8(LATE),
+  { cut: LATE, name: "FP32 split learning", up: "float" },
+  sgq(LATE),
+  { cut: LATE, name: "SGQ, gradients of 4 bits, clipped", up: "sgq", down: 4, clipped: true },
+  sgq(EARLY),
+  sgqDown(EARLY),
+  int8(EARLY),
+  int8(EARLY_16),
 ];
 
 interface Options extends SgqBudget {
@@ -47,11 +60,14 @@ export async function measureJoint(
   result.dataset = dataset.name;
   for (let seed = 1; seed <= seeds; seed++) {
     for (const mode of modes) {
-      if (result.rows.some((row) => row.seed === seed && row.name === mode.name)) continue;
+      const { name, cut } = mode;
+      if (result.rows.some((row) => row.seed === seed && row.name === name && row.cut === cut.name)) continue;
       const outcome = await trainSplit(kernels, codec, dataset, mode, { ...budget, seed });
-      result.rows.push({ seed, name: mode.name, ...outcome });
+      result.rows.push({ seed, cut: cut.name, name, ...outcome });
       const { bytes, test } = outcome;
-      console.error(`seed ${seed}: ${mode.name}: ${bytes.toFixed(1)} B, ${(100 * test).toFixed(2)} %`);
+      console.error(
+        `seed ${seed}, ${cut.name}: ${name}: ${bytes.toFixed(1)} B, ${(100 * test).toFixed(2)} %`,
+      );
       await keep();
     }
   }
@@ -70,8 +86,11 @@ export const SHORT_JOINT: Options = {
 if (process.argv[1] === import.meta.filename) {
   await runSgqBench({
     short: SHORT_JOINT,
-    all: (budget, wanted): Options => ({ ...budget, modes: JOINT_MODES.filter(({ name }) => wanted(name)) }),
+    all: (budget, wanted): Options => ({
+      ...budget,
+      modes: JOINT_MODES.filter(({ cut, name }) => wanted(`${cut.name}: ${name}`)),
+    }),
     measure: measureJoint,
-    table: jointTable,
+    table: (result) => [LATE_CUT, EARLY_CUTS].map((cuts) => jointTable(result, cuts)).join("\n\n"),
   });
 }

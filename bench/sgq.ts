@@ -7,6 +7,7 @@
  *     --images N       images of training (20,000), --epochs N over them (2)
  *     --seeds N        of each point (3)
  *     --only PATTERN   only points whose names match
+ *     --untouched      tests on training images that no choice has seen, instead of the test images
  *     --json FILE      writes what docs/benchmarks.md and its plot are made of
  */
 import { readFile } from "node:fs/promises";
@@ -15,7 +16,7 @@ import { buildCloudKernels, buildSgq } from "../host/build/modules.ts";
 import { type Dataset, loadDataset } from "../host/data/dataset.ts";
 import { SgqCodec } from "../host/sgq/codec.ts";
 import { type Coder, type FrameBytes, frameBytes, judge, type Samples, type Split } from "./sgq/accuracy.ts";
-import { type GrowingResult, runSgqBench, type SgqBudget } from "./sgq/command.ts";
+import { type GrowingResult, runSgqBench, type SgqBudget, testImages } from "./sgq/command.ts";
 import { type DeviceHalf, ELEMENTS, featuresOf, PIXELS, trainDeviceHalf } from "./sgq/halves.ts";
 import { trainJointly } from "./sgq/joint.ts";
 import { loadJpeg } from "./sgq/jpeg.ts";
@@ -88,8 +89,9 @@ class Seed {
   }
 
   #split(make: (pixels: Uint8Array, labels: Uint8Array, count: number) => Samples): Split {
-    const { train, test } = this.#dataset;
+    const { train } = this.#dataset;
     const { images, validation, test: tested } = this.#options;
+    const test = testImages(this.#dataset, this.#options);
     const from = train.count - validation;
     return {
       training: make(train.pixels, train.labels, images),
@@ -158,14 +160,14 @@ export async function measureRates(
 }
 
 /** What tests run. */
-export const SHORT = {
+export const SHORT: Options = {
   images: 1024,
   epochs: 1,
   seeds: 1,
   validation: 256,
   test: 256,
   points: POINTS.filter(({ name }) => ["INT8", "1 bit", "8 levels, contexts"].includes(name)),
-} satisfies Options;
+};
 
 if (process.argv[1] === import.meta.filename) {
   await runSgqBench({

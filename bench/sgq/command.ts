@@ -3,15 +3,18 @@
  * from the file of the first.
  */
 import { readFile } from "node:fs/promises";
+import type { Dataset } from "../../host/data/dataset.ts";
 import { parseArgs, whole } from "../arguments.ts";
 import { writeJson } from "../json.ts";
 import { type Machine, thisMachine } from "../machine.ts";
+import { PIXELS } from "./halves.ts";
 
 export interface GrowingResult<Row> {
   machine: Machine;
   dataset: string;
   images: number;
   epochs: number;
+  untouched?: boolean;
   rows: Row[];
 }
 
@@ -23,6 +26,27 @@ export interface SgqBudget {
   /** Images at the end of the training set are for choices: nothing learns from them. */
   readonly validation: number;
   readonly test: number;
+  /** Test images are the training images before those for choices, which no choice has ever seen. */
+  readonly untouched?: boolean;
+}
+
+interface Images {
+  readonly pixels: Uint8Array;
+  readonly labels: Uint8Array;
+}
+
+/** @throws Error when images that must be untouched are among those of training */
+export function testImages(
+  { train, test }: Dataset,
+  { images, validation, test: count, untouched }: Omit<SgqBudget, "seeds">,
+): Images {
+  if (!untouched) return test;
+  const from = train.count - validation - count;
+  if (images > from) throw new Error(`--untouched leaves ${from} images of training: use --images ${from}`);
+  return {
+    pixels: train.pixels.subarray(from * PIXELS, (from + count) * PIXELS),
+    labels: train.labels.subarray(from, from + count),
+  };
 }
 
 export interface SgqBench<Row, Options extends SgqBudget> {
@@ -45,13 +69,19 @@ export async function runSgqBench<Row, Options extends SgqBudget>(
       epochs: { type: "string", default: "2" },
       seeds: { type: "string", default: "3" },
       only: { type: "string", default: "" },
+      untouched: { type: "boolean", default: false },
       json: { type: "string" },
     },
   });
   const { json } = values;
   const only = new RegExp(values.only);
   const number = (name: "images" | "epochs" | "seeds"): number => whole(name, values[name]);
-  const asked = { images: number("images"), epochs: number("epochs"), seeds: number("seeds") };
+  const asked = {
+    images: number("images"),
+    epochs: number("epochs"),
+    seeds: number("seeds"),
+    ...(values.untouched && { untouched: true }),
+  };
   const options = values.short
     ? bench.short
     : bench.all({ ...asked, validation: 5000, test: 10_000 }, (name) => only.test(name));
@@ -65,10 +95,17 @@ export async function runSgqBench<Row, Options extends SgqBudget>(
 /** What the file has of this budget; else nothing. */
 async function resultOf<Row>(
   json: string | undefined,
-  { images, epochs }: SgqBudget,
+  { images, epochs, untouched }: SgqBudget,
 ): Promise<GrowingResult<Row>> {
   const old = json === undefined ? undefined : await readFile(json, "utf8").catch(() => undefined);
   const known = old === undefined ? undefined : (JSON.parse(old) as GrowingResult<Row>);
-  if (known?.images === images && known.epochs === epochs) return known;
-  return { machine: thisMachine(), dataset: "", images, epochs, rows: [] };
+  if (known?.images === images && known.epochs === epochs && known.untouched === untouched) return known;
+  return {
+    machine: thisMachine(),
+    dataset: "",
+    images,
+    epochs,
+    ...(untouched && { untouched }),
+    rows: [],
+  };
 }

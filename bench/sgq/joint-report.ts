@@ -1,9 +1,15 @@
 /** Joint training as a table, and its curves as SVG. */
-import type { JointResult } from "../sgq-joint.ts";
+import type { JointResult, JointRow } from "../sgq-joint.ts";
 import { markdownTable, percent } from "../tables.ts";
+import { EARLY, EARLY_16, LATE } from "./cuts.ts";
 import type { CurvePoint } from "./split-learning.ts";
 
+/** Cuts of one table. */
+export const LATE_CUT = [LATE.name];
+export const EARLY_CUTS = [EARLY.name, EARLY_16.name];
+
 interface JointMean {
+  readonly cut: string;
   readonly name: string;
   readonly seeds: number;
   readonly bytes: number;
@@ -12,6 +18,7 @@ interface JointMean {
   readonly up: number;
   readonly down: number;
   readonly test: number;
+  readonly testInt8: number | undefined;
   readonly curve: readonly CurvePoint[];
 }
 
@@ -22,22 +29,29 @@ const INT8 = /^INT8/;
 const mean = (values: readonly number[]): number =>
   values.reduce((sum, value) => sum + value, 0) / values.length;
 
-/** One line for each mode, over its seeds. */
-export function jointMeans({ rows }: JointResult): JointMean[] {
-  return [...new Set(rows.map(({ name }) => name))].map((name) => {
-    const own = rows.filter((row) => row.name === name);
+/** One line for each mode at each of the cuts, over its seeds. */
+export function jointMeans({ rows }: JointResult, cuts: readonly string[]): JointMean[] {
+  const key = ({ cut, name }: JointRow): string => `${cut}: ${name}`;
+  const wanted = rows.filter(({ cut }) => cuts.includes(cut));
+  return [...new Set(wanted.map(key))].map((mode) => {
+    const own = wanted.filter((row) => key(row) === mode);
+    const { cut, name } = own[0] as JointRow;
     const of = (what: "bytes" | "p95" | "up" | "down" | "test"): number => mean(own.map((row) => row[what]));
+    const ofAll = (what: (row: JointRow) => number | undefined): number | undefined => {
+      const values = own.map(what).filter((value) => value !== undefined);
+      return values.length === own.length ? mean(values) : undefined;
+    };
     return {
+      cut,
       name,
       seeds: own.length,
       bytes: of("bytes"),
       p95: of("p95"),
-      ofEight: own.every((row) => row.ofEight !== undefined)
-        ? mean(own.map((row) => row.ofEight as number))
-        : undefined,
+      ofEight: ofAll((row) => row.ofEight),
       up: of("up"),
       down: of("down"),
       test: of("test"),
+      testInt8: ofAll((row) => row.testInt8),
       curve: (own[0]?.curve ?? []).map(({ samples }, i) => ({
         samples,
         accuracy: mean(own.map((row) => row.curve[i]?.accuracy ?? 0)),
@@ -46,15 +60,19 @@ export function jointMeans({ rows }: JointResult): JointMean[] {
   });
 }
 
-export function jointTable(result: JointResult): string {
-  const means = jointMeans(result);
+/** Held against the best INT8 row and the best FP32 row of the cuts. */
+export function jointTable(result: JointResult, cuts: readonly string[]): string {
+  const means = jointMeans(result, cuts);
   const beside = (base: RegExp, { test }: JointMean): string => {
-    const other = means.find(({ name }) => base.test(name))?.test;
-    if (other === undefined) return "–";
+    const others = means.filter(({ name }) => base.test(name));
+    if (others.length === 0) return "–";
+    const other = Math.max(...others.map((one) => one.test));
     return `${test >= other ? "+" : "−"}${Math.abs(100 * (test - other)).toFixed(2)}`;
   };
+  const asInt8 = means.some(({ testInt8 }) => testInt8 !== undefined);
   return markdownTable(
     [
+      "cut",
       "joint training",
       "bytes",
       "95 % below",
@@ -62,11 +80,13 @@ export function jointTable(result: JointResult): string {
       "up",
       "down",
       "accuracy %",
+      ...(asInt8 ? ["INT8 half %"] : []),
       "to FP32",
       "to INT8",
       "seeds",
     ],
     means.map((one) => [
+      one.cut,
       one.name,
       one.bytes.toFixed(1),
       one.p95.toFixed(0),
@@ -74,11 +94,12 @@ export function jointTable(result: JointResult): string {
       one.up.toFixed(0),
       one.down.toFixed(0),
       percent(one.test),
+      ...(asInt8 ? [one.testInt8 === undefined ? "–" : percent(one.testInt8)] : []),
       beside(FP32, one),
       beside(INT8, one),
       one.seeds,
     ]),
-    [0],
+    [0, 1],
   );
 }
 
@@ -89,7 +110,7 @@ const COLOURS = ["#555555", "#2563eb", "#c2410c", "#d97706", "#15803d"] as const
 
 /** Accuracy on validation images against training samples. */
 export function jointPlot(result: JointResult): string {
-  const means = jointMeans(result);
+  const means = jointMeans(result, LATE_CUT);
   const points = means.flatMap(({ curve }) => curve);
   const last = Math.max(...points.map(({ samples }) => samples));
   const lowest = 5 * Math.floor(20 * Math.min(...points.map(({ accuracy }) => accuracy)));

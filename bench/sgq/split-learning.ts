@@ -1,20 +1,23 @@
 /**
- * Joint training from random weights of a network that is cut at 7×7×8, both halves in f32 and in batches, with what goes over the wire
+ * Joint training from random weights of a network that is cut in two, both halves in f32 and in batches, with what goes over the wire
  * in between: nothing lost (FP32 split learning), int8 features, or SGQ's levels up and gradient frames down.
  */
 import { trainCodebook } from "../../host/cloud/codebook/train.ts";
-import type { LayerSpec, Quantiser } from "../../host/cloud/layers.ts";
+import { elements, type LayerSpec, type Quantiser } from "../../host/cloud/layers.ts";
 import { Network } from "../../host/cloud/network.ts";
 import type { Dataset } from "../../host/data/dataset.ts";
 import type { SgqCodec } from "../../host/sgq/codec.ts";
 import { fitContexts } from "../../host/sgq/fit.ts";
 import { type FrameBytes, frameLengths } from "./accuracy.ts";
+import { type SgqBudget, testImages } from "./command.ts";
+import type { Cut } from "./cuts.ts";
 import { coderOf } from "./forms.ts";
-import { accuracy, FILTERS, putPixels, type Schedule, SIDE, train } from "./halves.ts";
+import { accuracy, putPixels, type Schedule, SIDE, train } from "./halves.ts";
 import { JointQuantiser } from "./joint-quantiser.ts";
 
 export interface JointMode {
   readonly name: string;
+  readonly cut: Cut;
   readonly up: "float" | "int8" | "sgq";
   /** Bits of the gradients that come down; without: f32. */
   readonly down?: 4 | 8;
@@ -33,34 +36,16 @@ export interface JointOutcome extends FrameBytes {
   readonly down: number;
   readonly validation: number;
   readonly test: number;
+  /** `test` once the weights of the device half are INT8, as a device has them. */
+  readonly testInt8?: number;
   readonly curve: readonly CurvePoint[];
 }
 
-export interface JointBudget extends Schedule {
-  readonly validation: number;
-  readonly test: number;
-}
+export type JointBudget = Schedule & Omit<SgqBudget, "seeds">;
 
-const CUT = [7, 7, 8] as const;
-const ELEMENTS = 7 * 7 * 8;
-const DEVICE: readonly LayerSpec[] = [
-  { kind: "conv2d", filters: FILTERS, kernel: 3, padding: 1 },
-  { kind: "maxPool" },
-  { kind: "conv2d", filters: 8, kernel: 3, stride: 2, padding: 1 },
-];
-const CLOUD: readonly LayerSpec[] = [
-  { kind: "dense", units: 64 },
-  { kind: "dense", units: 10 },
-];
-/** Thresholds of each channel: six levels. */
-const PLANES = 5;
 /** The lowest threshold in shares of what random weights make of the first images; kept while weights learn. */
 const LOWEST = 0.06;
-/** In the usual contexts; a codebook with contexts of its own takes an eighth less. */
-const BYTES = 66;
-const TABLES = 4096;
 const LEARNED_FROM = 2000;
-const CONTEXTS_FROM = 1000;
 const FRAMES = 1000;
 const POINTS = 12;
 const CURVE_IMAGES = 1000;
@@ -70,15 +55,21 @@ const HEADER = 5;
 export async function trainSplit(
   kernels: BufferSource,
   codec: SgqCodec,
-  { train: images, test }: Dataset,
-  { up, down, clipped }: JointMode,
-  { validation, test: tested, ...schedule }: JointBudget,
+  dataset: Dataset,
+  { cut, up, down, clipped }: JointMode,
+  budget: JointBudget,
 ): Promise<JointOutcome> {
+  const { train: images } = dataset;
+  const { validation, test: tested, ...schedule } = budget;
+  const test = testImages(dataset, budget);
   const { seed } = schedule;
+  const { shape, device, planes, bytes } = cut;
+  const size = elements(shape);
+  const learning = filtersOf(device).length;
   const sgq = new JointQuantiser(codec, {
-    shape: CUT,
-    planes: PLANES,
-    bytes: BYTES,
+    shape,
+    planes,
+    bytes,
     seed,
     ...(down && { down }),
     ...(clipped && { clipped }),
@@ -86,7 +77,7 @@ export async function trainSplit(
   const between = up === "sgq" ? sgq : up === "int8" ? int8() : undefined;
   const network = await Network.create(kernels, {
     input: [SIDE, SIDE, 1],
-    layers: [...DEVICE, ...(between ? [layerOf(between)] : []), ...CLOUD],
+    layers: [...device, ...(between ? [layerOf(between)] : []), ...cut.cloud],
     seed,
   });
   const put = (i: number, slot: Float32Array): void => putPixels(images.pixels, i, slot);
@@ -94,8 +85,8 @@ export async function trainSplit(
     for (let k = 0; k < network.batch; k++) put(k, network.sample(k));
     network.forward(network.batch);
     sgq.lowest =
-      LOWEST * network.activations(DEVICE.length - 1, network.batch).reduce((a, b) => Math.max(a, b));
-    const { biases } = network.weights(1);
+      LOWEST * network.activations(device.length - 1, network.batch).reduce((a, b) => Math.max(a, b));
+    const { biases } = network.weights(learning - 1);
     biases.set(biases.map((bias) => bias + sgq.shift));
   }
   const from = images.count - validation;
@@ -111,15 +102,19 @@ export async function trainSplit(
       });
   });
   const putTest = (i: number, slot: Float32Array): void => putPixels(test.pixels, i, slot);
-  const raw = (up === "float" ? 4 : 1) * ELEMENTS + HEADER;
-  const spent = up === "sgq" ? sgq.spent : { up: raw, down: 4 * ELEMENTS };
-  return {
+  const raw = (up === "float" ? 4 : 1) * size + HEADER;
+  const told = (): number => accuracy(network, [0, tested], test.labels, putTest);
+  const spent = up === "sgq" ? sgq.spent : { up: raw, down: 4 * size };
+  const outcome = {
     ...spent,
     ...(up === "sgq" ? frames() : { bytes: raw, p95: raw }),
     validation: share(validation),
-    test: accuracy(network, [0, tested], test.labels, putTest),
+    test: told(),
     curve,
   };
+  if (up === "float") return outcome;
+  for (let i = 0; i < learning; i++) roundWeights(network.weights(i).weights, filtersOf(device)[i] as number);
+  return { ...outcome, testInt8: told() };
 
   /** Frames of the first test images, coded with a codebook that was learned from training images. */
   function frames(): FrameBytes {
@@ -128,8 +123,8 @@ export async function trainSplit(
       while (all.length < count) {
         for (let k = 0; k < network.batch; k++) fill(all.length + k, network.sample(k));
         network.forward(network.batch);
-        const features = sgq.int8(network.activations(DEVICE.length - 1, network.batch));
-        for (let k = 0; k < network.batch; k++) all.push(features.slice(k * ELEMENTS, (k + 1) * ELEMENTS));
+        const features = sgq.int8(network.activations(device.length - 1, network.batch));
+        for (let k = 0; k < network.batch; k++) all.push(features.slice(k * size, (k + 1) * size));
       }
       return all.slice(0, count);
     };
@@ -137,13 +132,28 @@ export async function trainSplit(
     const book = trainCodebook({ codec, fitContexts }, learned, {
       model: 1,
       version: 1,
-      shape: CUT,
-      thresholds: Array.from({ length: CUT[2] }, () => sgq.thresholds),
-      tableBytes: TABLES,
-      contextSamples: CONTEXTS_FROM,
+      shape,
+      thresholds: Array.from({ length: shape[2] }, () => sgq.thresholds),
+      tableBytes: cut.tables,
+      contextSamples: cut.contextsFrom,
     });
     return frameLengths(featuresOf(putTest, Math.min(FRAMES, tested)), coderOf(codec, book));
   }
+}
+
+const filtersOf = (layers: readonly LayerSpec[]): number[] =>
+  layers.flatMap((layer) => (layer.kind === "conv2d" ? [layer.filters] : []));
+
+/** To INT8, symmetric per filter; [fan-in, filters]. */
+function roundWeights(weights: Float32Array, filters: number): void {
+  const scales = new Float64Array(filters).fill(1e-6);
+  weights.forEach((value, i) => {
+    scales[i % filters] = Math.max(scales[i % filters] as number, Math.abs(value) / 127);
+  });
+  weights.forEach((value, i) => {
+    const scale = scales[i % filters] as number;
+    weights[i] = Math.round(value / scale) * scale;
+  });
 }
 
 const layerOf = (it: Quantiser): LayerSpec => ({

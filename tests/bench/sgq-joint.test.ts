@@ -4,9 +4,9 @@ import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { JOINT_PLOT, readResults } from "../../bench/docs.ts";
 import { JointQuantiser } from "../../bench/sgq/joint-quantiser.ts";
-import { jointMeans, jointPlot, jointTable } from "../../bench/sgq/joint-report.ts";
+import { EARLY_CUTS, jointMeans, jointPlot, jointTable, LATE_CUT } from "../../bench/sgq/joint-report.ts";
 import { RateModel } from "../../bench/sgq/rate-model.ts";
-import { type JointResult, measureJoint, SHORT_JOINT } from "../../bench/sgq-joint.ts";
+import { type JointResult, type JointRow, measureJoint, SHORT_JOINT } from "../../bench/sgq-joint.ts";
 import { trainCodebook } from "../../host/cloud/codebook/train.ts";
 import { Random } from "../../host/data/random.ts";
 import type { SgqCodec } from "../../host/sgq/codec.ts";
@@ -107,24 +107,34 @@ describe("the short measurement", () => {
     let kept = 0;
     const keep = async (): Promise<void> => void kept++;
     await measureJoint(result, SHORT_JOINT, keep);
-    expect(result.rows.map(({ name }) => name)).toEqual(SHORT_JOINT.modes.map(({ name }) => name));
-    const [sgq, int8, fp32] = result.rows;
-    expect(int8?.bytes).toBe(397);
-    expect(fp32?.bytes).toBe(1573);
-    expect(sgq?.bytes).toBeLessThan(150);
-    // 4 bits an element, exponents, header and check value
-    expect(sgq?.down).toBeGreaterThan(196);
-    expect(sgq?.down).toBeLessThan(222);
+    expect(result.rows.map(({ cut, name }) => [cut, name])).toEqual(
+      SHORT_JOINT.modes.map(({ cut, name }) => [cut.name, name]),
+    );
+    const row = (cut: string, of: string) =>
+      result.rows.find((one) => one.cut === cut && one.name === of) as JointRow;
+    expect(row("7×7×8", "FP32 split learning").bytes).toBe(4 * 392 + 5);
+    for (const [cut, elements] of [
+      ["7×7×8", 392],
+      ["14×14×8", 1568],
+    ] as const) {
+      expect(row(cut, "INT8 features, FP32 gradients").bytes).toBe(elements + 5);
+      const sgq = row(cut, "SGQ, gradients of 4 bits");
+      expect(sgq.bytes).toBeLessThan(0.4 * elements);
+      // 4 bits an element, exponents, header and check value
+      expect(sgq.down).toBeGreaterThan(elements / 2);
+      expect(sgq.down).toBeLessThan(elements / 2 + 26);
+    }
     await measureJoint(result, SHORT_JOINT, keep);
     expect(kept).toBe(SHORT_JOINT.modes.length);
   });
 });
 
 describe("what is published", () => {
-  it("holds every mode against FP32 split learning, and draws its curves", async () => {
-    const { sgqJoint } = await readResults();
-    expect(jointMeans(sgqJoint).map(({ name }) => name)).toContain("FP32 split learning");
-    expect(jointTable(sgqJoint)).toContain("+0.00");
+  it("holds every mode against what loses nothing, and draws its curves", async () => {
+    const { sgqJoint, sgqJointEarly } = await readResults();
+    expect(jointMeans(sgqJoint, LATE_CUT).map(({ name }) => name)).toContain("FP32 split learning");
+    expect(jointTable(sgqJoint, LATE_CUT)).toContain("+0.00");
+    expect(jointTable(sgqJointEarly, EARLY_CUTS)).toContain("+0.00");
     // npm run bench:docs
     expect(await readFile(JOINT_PLOT, "utf8")).toBe(jointPlot(sgqJoint));
   });

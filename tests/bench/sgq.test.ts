@@ -4,6 +4,7 @@ import { compress, init } from "@bokuweb/zstd-wasm";
 import fc from "fast-check";
 import { beforeAll, describe, expect, it } from "vitest";
 import { readResults, SGQ_PLOT } from "../../bench/docs.ts";
+import { testImages } from "../../bench/sgq/command.ts";
 import { featuresOf, PIXELS, quantiseHalf } from "../../bench/sgq/halves.ts";
 import { loadJpeg } from "../../bench/sgq/jpeg.ts";
 import { kMeans, nearest } from "../../bench/sgq/k-means.ts";
@@ -11,6 +12,7 @@ import { ratesPlot } from "../../bench/sgq/plot.ts";
 import { meansOf, ratesTable } from "../../bench/sgq/report.ts";
 import { FRAME_BYTES, packed, topK } from "../../bench/sgq/rivals.ts";
 import { measureRates, type SgqResult, SHORT } from "../../bench/sgq.ts";
+import type { Dataset } from "../../host/data/dataset.ts";
 import { Random } from "../../host/data/random.ts";
 
 const zstd = (bytes: Uint8Array): Uint8Array => compress(bytes as Buffer, 3);
@@ -99,6 +101,29 @@ describe("coders beside SGQ", () => {
     const [low, high] = [jpegOf(noise, 28, 28, 20).bytes, jpegOf(noise, 28, 28, 80).bytes];
     expect(low).toBeGreaterThan(even.bytes * 4);
     expect(high).toBeGreaterThan(low);
+  });
+});
+
+describe("untouched images", () => {
+  const split = (count: number) => ({
+    name: "",
+    count,
+    pixels: Uint8Array.from({ length: count * PIXELS }, (_, i) => Math.floor(i / PIXELS)),
+    labels: Uint8Array.from({ length: count }, (_, i) => i),
+  });
+  const dataset = { name: "", train: split(100), test: split(30) } as unknown as Dataset;
+  const budget = { images: 70, epochs: 1, validation: 10, test: 20 };
+
+  it("are those between training and choices", () => {
+    const { pixels, labels } = testImages(dataset, { ...budget, untouched: true });
+    expect([...labels]).toEqual(Array.from({ length: 20 }, (_, i) => 70 + i));
+    expect(pixels.length).toBe(20 * PIXELS);
+    expect([pixels[0], pixels.at(-1)]).toEqual([70, 89]);
+    expect(testImages(dataset, budget)).toBe(dataset.test);
+  });
+
+  it("are refused when training would see them", () => {
+    expect(() => testImages(dataset, { ...budget, images: 71, untouched: true })).toThrow("use --images 70");
   });
 });
 
