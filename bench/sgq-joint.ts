@@ -5,7 +5,7 @@
  *
  *     --short          few images: seconds, to see that it works
  *     --images N       images of training (20,000), --epochs N over them (2), --seeds N (3)
- *     --untouched      tests on training images that no choice has seen, instead of the test images
+ *     --untouched      tests on training images on which no choice was measured, instead of the test images
  *     --only PATTERN   only modes whose names match: "7×7×8: FP32 split learning"
  *     --json FILE      writes what docs/benchmarks.md and its curves are made of
  */

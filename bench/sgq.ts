@@ -7,7 +7,7 @@
  *     --images N       images of training (20,000), --epochs N over them (2)
  *     --seeds N        of each point (3)
  *     --only PATTERN   only points whose names match
- *     --untouched      tests on training images that no choice has seen, instead of the test images
+ *     --untouched      tests on training images on which no choice was measured, instead of the test images
  *     --json FILE      writes what docs/benchmarks.md and its plot are made of
  */
 import { readFile } from "node:fs/promises";

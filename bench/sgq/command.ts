@@ -26,7 +26,7 @@ export interface SgqBudget {
   /** Images at the end of the training set are for choices: nothing learns from them. */
   readonly validation: number;
   readonly test: number;
-  /** Test images are the training images before those for choices, which no choice has ever seen. */
+  /** Test images are the training images before those for choices: no choice was measured on them. */
   readonly untouched?: boolean;
 }
 
