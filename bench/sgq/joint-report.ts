@@ -60,15 +60,15 @@ export function jointMeans({ rows }: JointResult, cuts: readonly string[]): Join
   });
 }
 
-/** Held against the best INT8 row and the best FP32 row of the cuts. */
+/** Held against the best FP32 row and the best INT8 row of the cuts, where there is one. */
 export function jointTable(result: JointResult, cuts: readonly string[]): string {
   const means = jointMeans(result, cuts);
-  const beside = (base: RegExp, { test }: JointMean): string => {
-    const others = means.filter(({ name }) => base.test(name));
-    if (others.length === 0) return "–";
-    const other = Math.max(...others.map((one) => one.test));
-    return `${test >= other ? "+" : "−"}${Math.abs(100 * (test - other)).toFixed(2)}`;
-  };
+  const bases = Object.entries({ "to FP32": FP32, "to INT8": INT8 }).flatMap(([title, base]) => {
+    const others = means.filter(({ name }) => base.test(name)).map(({ test }) => test);
+    return others.length > 0 ? [{ title, test: Math.max(...others) }] : [];
+  });
+  const points = (difference: number): string =>
+    `${difference >= 0 ? "+" : "−"}${Math.abs(100 * difference).toFixed(2)}`;
   const asInt8 = means.some(({ testInt8 }) => testInt8 !== undefined);
   return markdownTable(
     [
@@ -81,8 +81,7 @@ export function jointTable(result: JointResult, cuts: readonly string[]): string
       "down",
       "accuracy %",
       ...(asInt8 ? ["INT8 half %"] : []),
-      "to FP32",
-      "to INT8",
+      ...bases.map(({ title }) => title),
       "seeds",
     ],
     means.map((one) => [
@@ -95,8 +94,7 @@ export function jointTable(result: JointResult, cuts: readonly string[]): string
       one.down.toFixed(0),
       percent(one.test),
       ...(asInt8 ? [one.testInt8 === undefined ? "–" : percent(one.testInt8)] : []),
-      beside(FP32, one),
-      beside(INT8, one),
+      ...bases.map(({ test }) => points(one.test - test)),
       one.seeds,
     ]),
     [0, 1],
