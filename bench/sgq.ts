@@ -117,12 +117,13 @@ export async function measureRates(
   keep: () => Promise<void>,
 ): Promise<void> {
   await init();
+  const kernels = await readFile(await buildCloudKernels());
   const tools: Tools = {
+    kernels,
     codec: await SgqCodec.load(await readFile(await buildSgq())),
     zstd: (bytes) => compress(bytes as Buffer, ZSTD_LEVEL),
     jpeg: await loadJpeg(),
   };
-  const kernels = await readFile(await buildCloudKernels());
   const dataset = await loadDataset("fashion-mnist");
   result.dataset = dataset.name;
   for (let seed = 1; seed <= options.seeds; seed++) {
@@ -134,7 +135,7 @@ export async function measureRates(
         continue;
       const joint = point.joint ? await own.joint() : undefined;
       const split = joint?.split ?? (point.group === "image" ? own.pixels() : await own.frozen());
-      const coder = point.coder(tools, split.training, joint?.threshold ?? 0);
+      const coder = await point.coder(tools, split.training, joint?.threshold ?? 0);
       const measured = await judge(kernels, split, coder, {
         epochs: options.epochs,
         seed,

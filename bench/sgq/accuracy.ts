@@ -1,4 +1,6 @@
 /** What a cloud half learns from samples that were coded, and how well it then does; bytes of the frames beside it. */
+import type { Thresholds } from "../../host/cloud/codebook/levels.ts";
+import { asNumbers, asPlanes } from "../../host/cloud/input.ts";
 import { Network } from "../../host/cloud/network.ts";
 import { accuracy, CLOUD_HALF, PIXELS, SHAPE, SIDE, train, WHOLE } from "./halves.ts";
 
@@ -14,6 +16,8 @@ export interface Samples {
 export interface Coder {
   /** What the cloud gets: as many values as the sample has. */
   decoded(x: Int8Array | Uint8Array): ArrayLike<number>;
+  /** The cloud half sees features as planes at these thresholds, not as numbers. */
+  readonly planes?: Thresholds;
   /** Bytes of the sample's frame, everything included. */
   bytes(x: Int8Array | Uint8Array, sequence: number): number;
   /** Bytes of one frame of several samples, where there is such a thing. */
@@ -66,18 +70,19 @@ export async function judge(
   { epochs, seed, lost = 0 }: { epochs: number; seed: number; lost?: number },
 ): Promise<Outcome> {
   const whole = training.size === PIXELS;
+  const unit = whole ? INPUT_UNIT.pixels : INPUT_UNIT.features;
+  const input = coder.planes
+    ? asPlanes(SHAPE, coder.planes)
+    : asNumbers(whole ? [SIDE, SIDE, 1] : SHAPE, unit);
   const network = await Network.create(kernels, {
-    input: whole ? [SIDE, SIDE, 1] : SHAPE,
+    input: input.shape,
     layers: whole ? WHOLE : CLOUD_HALF,
     seed: seed + 100,
   });
-  const unit = whole ? INPUT_UNIT.pixels : INPUT_UNIT.features;
   const put =
     (all: Float32Array) =>
-    (i: number, slot: Float32Array): void => {
-      const from = i * training.size;
-      for (let k = 0; k < training.size; k++) slot[k] = (all[from + k] as number) * unit;
-    };
+    (i: number, slot: Float32Array): void =>
+      input.put(all.subarray(i * training.size, (i + 1) * training.size), slot);
   // frames that were lost teach nothing: the others are looked at as often as they would be
   const images = Math.floor(training.count * (1 - lost));
   train(network, { images, epochs, seed }, training.labels, put(decodeAll(training, coder)));

@@ -1,16 +1,22 @@
 /** SGQ's three forms as coders of the bench: real frames, codebooks learned from training features. */
 import type { Thresholds } from "../../host/cloud/codebook/levels.ts";
+import { rankChannels } from "../../host/cloud/codebook/rank.ts";
 import { trainCodebook } from "../../host/cloud/codebook/train.ts";
 import type { SgqCodec } from "../../host/sgq/codec.ts";
 import { fitContexts } from "../../host/sgq/fit.ts";
 import type { Codebook, OpenCodebook } from "../../host/sgq/types.ts";
-import { type Coder, type Samples, sampleOf } from "./accuracy.ts";
-import { SHAPE } from "./halves.ts";
+import { type Coder, frameLengths, type Samples, sampleOf } from "./accuracy.ts";
+import { CLOUD_HALF, SHAPE } from "./halves.ts";
 import { kMeans } from "./k-means.ts";
 
 /** Samples that a codebook is learned from; contexts are chosen on the first of them. */
 const LEARNED_FROM = 2000;
 const CONTEXTS_FROM = 400;
+/** Samples, the last of training, that the size of frames is seen from. */
+const SEEN = 500;
+/** Samples that channels are ranked on: learned from, and the last, judged on. */
+const RANKED = 50_000;
+const JUDGED = 3000;
 
 export const coderOf = (codec: SgqCodec, book: OpenCodebook): Coder => ({
   decoded: (x) => codec.reconstruct(book, codec.quantise(book, x as Int8Array)),
@@ -37,6 +43,60 @@ export function contextBook(
     tableBytes,
     contextSamples: Math.ceil((CONTEXTS_FROM * 196) / (shape[0] * shape[1])),
   });
+}
+
+/**
+ * Two bits of as many channels as frames of `bytes` have room for, those that a cloud half misses most (rank.ts); the last of them perhaps with
+ * its middle threshold alone. The cloud half sees planes.
+ */
+export async function channelsWithin(
+  codec: SgqCodec,
+  kernels: BufferSource,
+  training: Samples,
+  {
+    levels,
+    bytes,
+    tableBytes,
+  }: { levels: readonly [number, number, number]; bytes: number; tableBytes: number },
+): Promise<Coder> {
+  const judged = Math.min(JUDGED, training.count >> 2);
+  const order = await rankChannels(
+    { codec, fitContexts },
+    {
+      count: training.count,
+      labels: training.labels,
+      features: (i) => sampleOf(training, i) as Int8Array,
+    },
+    {
+      kernels,
+      shape: SHAPE,
+      layers: CLOUD_HALF,
+      thresholds: Array.from({ length: SHAPE[2] }, () => levels),
+      steps: Math.ceil(Math.min(RANKED, training.count - judged) / 32),
+      judged,
+    },
+  );
+  const last = Math.max(0, training.count - SEEN);
+  const seen = Array.from(
+    { length: training.count - last },
+    (_, i) => sampleOf(training, last + i) as Int8Array,
+  );
+  const coderWith = (halves: number): Coder => {
+    const planes = Array.from({ length: SHAPE[2] }, (_, channel) => {
+      const place = 2 * order.indexOf(channel);
+      return place + 1 < halves ? [...levels] : place < halves ? [levels[1]] : [];
+    });
+    return { ...coderOf(codec, contextBook(codec, training, planes, tableBytes)), planes };
+  };
+  let best = coderWith(1);
+  // the most that fits: bytes grow with what is sent
+  for (let least = 1, most = 2 * SHAPE[2]; least < most; ) {
+    const middle = (least + most + 1) >> 1;
+    const coder = coderWith(middle);
+    if (frameLengths(seen, { bytes: coder.bytes }).bytes <= bytes) [best, least] = [coder, middle];
+    else most = middle - 1;
+  }
+  return best;
 }
 
 const bookOf = (rest: Partial<Codebook> & Pick<Codebook, "form" | "bits" | "values">): Codebook => ({

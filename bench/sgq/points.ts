@@ -2,12 +2,14 @@
 import { centroids } from "../../host/cloud/codebook/levels.ts";
 import type { SgqCodec } from "../../host/sgq/codec.ts";
 import { type Coder, type Samples, sampleOf } from "./accuracy.ts";
-import { coderOf, contextBook, sharedBook, stripeBook, uniformThresholds } from "./forms.ts";
+import { channelsWithin, coderOf, contextBook, sharedBook, stripeBook, uniformThresholds } from "./forms.ts";
 import { asJpeg, asPng, compressed, lowBits } from "./images.ts";
 import type { Jpeg } from "./jpeg.ts";
 import { jpegTiles, packed, plain, product, topK } from "./rivals.ts";
 
 export interface Tools {
+  /** cloud.wasm. */
+  readonly kernels: BufferSource;
   readonly codec: SgqCodec;
   readonly zstd: (bytes: Uint8Array) => Uint8Array;
   readonly jpeg: Jpeg;
@@ -22,7 +24,7 @@ export interface Point {
   readonly lost?: number;
   /** Needs the device half that was trained jointly; its threshold is given. */
   readonly joint?: boolean;
-  coder(tools: Tools, training: Samples, threshold: number): Coder;
+  coder(tools: Tools, training: Samples, threshold: number): Coder | Promise<Coder>;
 }
 
 /** Bytes of tables: what a device keeps in flash or RAM. */
@@ -36,6 +38,8 @@ const THRESHOLD = { usual: 8, low: 2 };
 const LEVELS = { 2: [4, 12, 36], coarse: [5, 16, 48], 3: [2, 5, 9, 15, 24, 38, 60] } as const;
 
 const all = (thresholds: readonly number[]): number[][] => Array.from({ length: 16 }, () => [...thresholds]);
+
+type SomeCoder = (tools: Tools, training: Samples, threshold: number) => Coder;
 
 const contexts = (thresholds: (training: Samples, joint: number) => number[][], tables = TABLES) => {
   return ({ codec }: Tools, training: Samples, joint: number): Coder =>
@@ -61,6 +65,11 @@ const uniform = (bits: number): Point => ({
   ],
 });
 
+/** The cloud half sees planes at these thresholds of every channel. */
+const asSeen =
+  (coder: SomeCoder, thresholds: readonly number[]): SomeCoder =>
+  (...given) => ({ ...coder(...given), planes: all(thresholds) });
+
 const ONE_BIT = contexts(() => all([THRESHOLD.usual]));
 
 export const POINTS: readonly Point[] = [
@@ -70,6 +79,7 @@ export const POINTS: readonly Point[] = [
     coder: () => plain(),
     also: [{ name: "INT8, zstd", coder: ({ zstd }) => plain(zstd) }],
   },
+  { group: "INT8", name: "INT8, planes of 3 bits", coder: asSeen(() => plain(), LEVELS[3]) },
   { group: "SGQ", name: "1 bit", coder: ONE_BIT },
   { group: "SGQ", name: "1 bit, low", coder: contexts(() => all([THRESHOLD.low])) },
   {
@@ -82,6 +92,22 @@ export const POINTS: readonly Point[] = [
     group: "image",
     name: "8 levels, contexts",
     coder: ({ codec }, training) => lowBits(codec, training, 3, TABLES),
+  },
+  ...[98, 196].map(
+    (bytes): Point => ({
+      group: "SGQ",
+      name: `2 bit, within ${bytes} B, planes`,
+      coder: ({ codec, kernels }, training) =>
+        channelsWithin(codec, kernels, training, { levels: LEVELS[2], bytes, tableBytes: TABLES }),
+    }),
+  ),
+  {
+    group: "SGQ",
+    name: "2 bit, planes",
+    coder: asSeen(
+      contexts(() => all(LEVELS[2])),
+      LEVELS[2],
+    ),
   },
   { group: "SGQ", name: "2 bit", coder: contexts(() => all(LEVELS[2])) },
   { group: "SGQ", name: "2 bit, coarse", coder: contexts(() => all(LEVELS.coarse)) },

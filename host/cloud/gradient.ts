@@ -2,8 +2,8 @@
 
 import { Random } from "../data/random.ts";
 import type { Sgq } from "../sgq/types.ts";
-import { UNIT } from "./codebook/choose.ts";
 import type { Shape } from "./codebook/train.ts";
+import { UNIT } from "./input.ts";
 
 /** Bits that the largest value has as an integer: more than 8 bits of a group can tell, and no sum overflows. */
 const MAGNITUDE_BITS = 24;

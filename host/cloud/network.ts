@@ -127,6 +127,12 @@ export class Network {
     return Array.from({ length: count }, (_, i) => argmax(this.logits(i)));
   }
 
+  /** Loss and hits of the first samples; nothing is learned. @throws RangeError when a label is no class */
+  evaluate(labels: ArrayLike<number>): BatchResult {
+    this.forward(labels.length);
+    return this.#crossEntropy(labels);
+  }
+
   /** Forward and backward pass; nothing moves. The gradients are of each sample's loss, summed. */
   gradients(labels: ArrayLike<number>): BatchResult {
     const count = labels.length;

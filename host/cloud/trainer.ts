@@ -6,13 +6,14 @@ import { SELF_CUTS } from "../protocol/labelled.ts";
 import { type FrameHeader, NackReason, type OpenCodebook } from "../sgq/types.ts";
 import { Calibration } from "./calibration.ts";
 import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
-import { chooseCodebook, type Target, UNIT } from "./codebook/choose.ts";
+import { chooseCodebook, type Target } from "./codebook/choose.ts";
 import type { CodebookTools, Shape } from "./codebook/train.ts";
 import { encodeGradientOf } from "./gradient.ts";
 import type { Sample } from "./ingest/device-stream.ts";
 import { Intake } from "./ingest/intake.ts";
 import { SampleStore } from "./ingest/sample-store.ts";
 import { CodebookShelf } from "./ingest/shelf.ts";
+import { asNumbers, asPlanes, type FeatureInput } from "./input.ts";
 import type { LayerSpec } from "./layers.ts";
 import { type CloudMetrics, Meter } from "./metrics.ts";
 import { Network } from "./network.ts";
@@ -83,6 +84,7 @@ const EVALUATED = 512;
 export class CloudTrainer {
   readonly #options: TrainerOptions;
   readonly #network: Network;
+  readonly #input: FeatureInput;
   readonly #store: SampleStore;
   readonly #shelf: CodebookShelf;
   readonly #intake: Intake;
@@ -95,9 +97,10 @@ export class CloudTrainer {
   #learned = 0;
   #accuracy: { time: number; of: number; value?: number | undefined } = { time: 0, of: -1 };
 
-  private constructor(options: TrainerOptions, network: Network) {
+  private constructor(options: TrainerOptions, network: Network, input: FeatureInput) {
     this.#options = options;
     this.#network = network;
+    this.#input = input;
     const { capacity = 20_000, seed = 1, folder } = options;
     this.#store = new SampleStore(capacity, seed);
     this.#shelf = new CodebookShelf(options.tools.codec);
@@ -143,8 +146,11 @@ export class CloudTrainer {
   static async create(options: TrainerOptions): Promise<CloudTrainer> {
     const { kernels, shape, layers, mode, seed } = options;
     const wantInputGradient = mode === "joint";
-    const network = await Network.create(kernels, { input: shape, layers, seed, wantInputGradient });
-    return new CloudTrainer(options, network);
+    // whatever the codebook is, its thresholds are among those of self-contained frames
+    const cuts = Array.from({ length: shape[2] }, () => SELF_CUTS);
+    const input = wantInputGradient ? asNumbers(shape) : asPlanes(shape, cuts);
+    const network = await Network.create(kernels, { input: input.shape, layers, seed, wantInputGradient });
+    return new CloudTrainer(options, network, input);
   }
 
   /** The newest codebook. */
@@ -307,8 +313,7 @@ export class CloudTrainer {
 
   #fill(batch: readonly Sample[]): void {
     batch.forEach(({ features }, i) => {
-      const x = this.#network.sample(i);
-      for (let k = 0; k < x.length; k++) x[k] = (features[k] as number) * UNIT;
+      this.#input.put(features, this.#network.sample(i));
     });
   }
 
@@ -320,7 +325,17 @@ export class CloudTrainer {
       labels: samples.map((sample) => sample.label),
     };
     const tableBytes = TABLE_BYTES[mode];
-    const options = { model: MODEL, version, shape, target, kernels, layers, tableBytes, cuts: SELF_CUTS };
+    const options = {
+      model: MODEL,
+      version,
+      shape,
+      target,
+      kernels,
+      layers,
+      tableBytes,
+      cuts: SELF_CUTS,
+      input: this.#input,
+    };
     const { chosen } = await chooseCodebook(tools, examples, { ...options, ...(patch && { patch }) });
     const { bytes } = chosen.book;
     this.#intake.keepCodebook(bytes);

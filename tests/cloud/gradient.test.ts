@@ -1,7 +1,7 @@
 // What a device is asked for in joint training: the gradient itself, in the mean, whatever the size of its channels.
 import { beforeAll, describe, expect, it } from "vitest";
-import { UNIT } from "../../host/cloud/codebook/choose.ts";
 import { encodeGradientOf } from "../../host/cloud/gradient.ts";
+import { UNIT } from "../../host/cloud/input.ts";
 import { Random } from "../../host/data/random.ts";
 import type { SgqCodec } from "../../host/sgq/codec.ts";
 import { loadCodec } from "../sgq/support/codec.ts";

@@ -3,9 +3,11 @@
 
 import { setImmediate as breathe } from "node:timers/promises";
 import type { OpenCodebook } from "../../sgq/types.ts";
+import { asNumbers, type FeatureInput } from "../input.ts";
 import type { LayerSpec } from "../layers.ts";
 import { Network } from "../network.ts";
 import { channelMeans, snap, type Thresholds, thresholdsFor } from "./levels.ts";
+import { rankChannels } from "./rank.ts";
 import {
   type CodebookOptions,
   type CodebookTools,
@@ -47,31 +49,33 @@ export interface ChooseOptions extends Pick<CodebookOptions, "model" | "version"
   readonly kernels: BufferSource;
   /** The cloud half. */
   readonly layers: readonly LayerSpec[];
+  /** How it sees features; without: as numbers. */
+  readonly input?: FeatureInput;
 }
 
-/** Bits and scales of thresholds that are tried, the cheapest last. */
-const GRID: readonly (readonly [bits: number, scale: number])[] = [
-  [2, 0.4],
-  [1, 0.4],
-  [1, 0.7],
-  [1, 1.2],
+/** Bits and scales of thresholds that are tried; and shares of the channels, where a loss of accuracy is given. */
+const GRID: readonly (readonly [bits: number, scale: number, shares: readonly number[]])[] = [
+  [2, 0.4, [1 / 2, 3 / 8]],
+  [1, 0.4, []],
+  [1, 0.7, []],
+  [1, 1.2, []],
 ];
+/** Channels are ranked with these. */
+const RANKED = [2, 0.4] as const;
+const JUDGED = 128;
 /** Every so many-th sample is for validation. */
 const VALIDATION = 4;
 /** Enough to tell points apart. */
 const CONTEXT_SAMPLES = 24;
-const CHEAPEST = [1, 1.2] as const;
 /** Passes over the samples that a cloud half learns from, and most steps. */
 const PASSES = 25;
 const STEPS = 300;
+const BATCH = 32;
 const BREATH = 4;
 const RATE = 0.002;
 
-/** What the int8 features of a unit of the network's input are. */
-export const UNIT = 1 / 64;
-
 /**
- * Takes seconds; other work has its turn in between. Where no point keeps to the target, the one that comes nearest is chosen.
+ * Takes seconds; other work has its turn in between. Few bytes go into few channels of two bits, or into many of one: whichever does better. Where no point keeps to the target, the one that comes nearest is chosen.
  * @throws RangeError with fewer than 16 examples
  */
 export async function chooseCodebook(
@@ -88,19 +92,37 @@ export async function chooseCodebook(
   const means = channelMeans(training, options.shape[2]);
   const { codec } = tools;
   const tried: Point[] = [];
+  const at = (bits: number, scale: number): Thresholds => {
+    const exact = thresholdsFor(means, bits, scale);
+    return options.cuts ? snap(exact, options.cuts) : exact;
+  };
   const point = (bits: number, scale: number, thresholds: Thresholds): Point => {
     const book = sketchCodebook(tools, training, { ...options, thresholds });
-    return { bits, scale, thresholds, book, bytes: meanBytes(codec, book, validation) };
+    const one = { bits, scale, thresholds, book, bytes: meanBytes(codec, book, validation) };
+    tried.push(one);
+    return one;
+  };
+  let ranked: Promise<number[]> | undefined;
+  /** With so many channels, those that a cloud half misses most; the others are not sent. */
+  const part = async (bits: number, scale: number, channels: number): Promise<Point> => {
+    const judged = Math.min(JUDGED, features.length >> 2);
+    ranked ??= rankChannels(
+      tools,
+      { count: features.length, labels: examples.labels, features: (i) => features[i] as Int8Array },
+      { ...options, thresholds: at(...RANKED), steps: stepsFor(features.length - judged), judged },
+    );
+    const kept = new Set((await ranked).slice(0, channels));
+    return point(
+      bits,
+      scale,
+      at(bits, scale).map((own, channel) => (kept.has(channel) ? own : [])),
+    );
   };
   /** The chosen point with contexts of its own, learned from all. */
   const finish = (one: Point): Point => {
     const contextSamples = CONTEXT_SAMPLES >> (one.bits - 1);
     const book = trainCodebook(tools, training, { ...options, thresholds: one.thresholds, contextSamples });
     return { ...one, book, bytes: meanBytes(codec, book, validation) };
-  };
-  const at = (bits: number, scale: number): Thresholds => {
-    const exact = thresholdsFor(means, bits, scale);
-    return options.cuts ? snap(exact, options.cuts) : exact;
   };
   const judge = async (one: Point): Promise<Point & { accuracy: number }> => ({
     ...one,
@@ -109,44 +131,52 @@ export async function chooseCodebook(
     ),
   });
   const { target } = options;
+  const channels = options.shape[2];
   if ("bytes" in target) {
-    for (const [bits, scale] of GRID) tried.push(point(bits, scale, at(bits, scale)));
-    const fits = tried.filter((one) => one.bytes <= target.bytes);
-    if (fits.length === 0) fits.push(cutDown(means, at(...CHEAPEST), point, target.bytes, tried));
     const judged = [];
-    for (const one of fits) judged.push(await judge(one));
-    return { chosen: finish(best(judged)), tried };
+    for (const [bits, scale] of GRID) {
+      const whole = point(bits, scale, at(bits, scale));
+      const one =
+        whole.bytes <= target.bytes
+          ? whole
+          : await mostWithin(channels - 1, target.bytes, (some) => part(bits, scale, some));
+      if (one.bytes <= target.bytes) judged.push(await judge(one));
+    }
+    const chosen = judged.length > 0 ? best(judged) : smallest(tried);
+    return { chosen: finish(chosen), tried };
   }
-  const whole = await accuracyOf(examples, isValidation, options, (x) => x);
-  let chosen: Point | undefined;
-  for (const [bits, scale] of GRID) {
-    const one = await judge(point(bits, scale, at(bits, scale)));
-    tried.push(one);
-    const enough = one.accuracy >= whole - target.loss / 100;
-    if (enough && (chosen === undefined || one.bytes < chosen.bytes)) chosen = one;
+  const wanted = (await accuracyOf(examples, isValidation, options, (x) => x)) - target.loss / 100;
+  const judged = [];
+  for (const [bits, scale, shares] of GRID) {
+    const whole = await judge(point(bits, scale, at(bits, scale)));
+    judged.push(whole);
+    // what loses too much whole loses no less in part
+    if (whole.accuracy < wanted) continue;
+    for (const share of shares)
+      judged.push(await judge(await part(bits, scale, Math.max(1, Math.round(share * channels)))));
   }
-  return { chosen: finish(chosen ?? best(tried as (Point & { accuracy: number })[])), tried };
+  const enough = judged.filter((one) => one.accuracy >= wanted);
+  return { chosen: finish(enough.length > 0 ? smallest(enough) : best(judged)), tried: judged };
 }
 
-/** Switches off one channel after the other, the faintest first, until a frame fits. */
-function cutDown(
-  means: Float64Array,
-  from: Thresholds,
-  point: (bits: number, scale: number, thresholds: Thresholds) => Point,
+/** The point with the most channels whose frames fit; with one channel where not even that does. */
+async function mostWithin(
+  channels: number,
   bytes: number,
-  tried: Point[],
-): Point {
-  const thresholds = [...from];
-  const faintest = [...means.keys()].sort((a, b) => (means[a] as number) - (means[b] as number));
-  let one = tried.at(-1) as Point;
-  for (const channel of faintest.slice(0, -1)) {
-    if (one.bytes <= bytes) break;
-    thresholds[channel] = [];
-    one = point(...CHEAPEST, [...thresholds]);
-    tried.push(one);
+  part: (channels: number) => Promise<Point>,
+): Promise<Point> {
+  let one = await part(1);
+  for (let least = 1, most = channels; least < most; ) {
+    const middle = (least + most + 1) >> 1;
+    const next = await part(middle);
+    if (next.bytes <= bytes) [one, least] = [next, middle];
+    else most = middle - 1;
   }
   return one;
 }
+
+const smallest = <P extends Point>(points: readonly P[]): P =>
+  points.reduce((least, one) => (one.bytes < least.bytes ? one : least));
 
 /** The most accurate; of equals the smallest. */
 function best(points: readonly (Point & { accuracy: number })[]): Point {
@@ -155,23 +185,21 @@ function best(points: readonly (Point & { accuracy: number })[]): Point {
   );
 }
 
+const stepsFor = (samples: number): number => Math.min(STEPS, Math.ceil((PASSES * samples) / BATCH));
+
 async function accuracyOf(
   { features, labels }: Examples,
   isValidation: (i: number) => boolean,
-  { shape, kernels, layers }: ChooseOptions,
+  { shape, kernels, layers, input = asNumbers(shape) }: ChooseOptions,
   decoded: (x: Int8Array) => Int8Array,
 ): Promise<number> {
-  const network = await Network.create(kernels, { input: shape, layers });
+  const network = await Network.create(kernels, { input: input.shape, layers, batch: BATCH });
   const seen = features.map(decoded);
-  const put = (slot: number, i: number): void => {
-    const x = network.sample(slot);
-    const from = seen[i] as Int8Array;
-    for (let k = 0; k < x.length; k++) x[k] = (from[k] as number) * UNIT;
-  };
+  const put = (slot: number, i: number): void => input.put(seen[i] as Int8Array, network.sample(slot));
   const part = (validation: boolean): number[] =>
     [...features.keys()].filter((i) => isValidation(i) === validation);
   const [training, validation] = [part(false), part(true)];
-  const steps = Math.min(STEPS, Math.ceil((PASSES * training.length) / network.batch));
+  const steps = stepsFor(training.length);
   for (let step = 0; step < steps; step++) {
     // messages are taken in meanwhile
     if (step % BREATH === 0) await breathe();
