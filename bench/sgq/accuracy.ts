@@ -71,9 +71,8 @@ export async function judge(
 ): Promise<Outcome> {
   const whole = training.size === PIXELS;
   const unit = whole ? INPUT_UNIT.pixels : INPUT_UNIT.features;
-  const input = coder.planes
-    ? asPlanes(SHAPE, coder.planes)
-    : asNumbers(whole ? [SIDE, SIDE, 1] : SHAPE, unit);
+  const shape = whole ? ([SIDE, SIDE, 1] as const) : SHAPE;
+  const input = coder.planes ? asPlanes(shape, coder.planes) : asNumbers(shape, unit);
   const network = await Network.create(kernels, {
     input: input.shape,
     layers: whole ? WHOLE : CLOUD_HALF,

@@ -12,6 +12,7 @@ import { kMeans } from "./k-means.ts";
 /** Samples that a codebook is learned from; contexts are chosen on the first of them. */
 const LEARNED_FROM = 2000;
 const CONTEXTS_FROM = 400;
+const TRIED_FROM = 48;
 /** Samples, the last of training, that the size of frames is seen from. */
 const SEEN = 500;
 /** Samples that channels are ranked on: learned from, and the last, judged on. */
@@ -34,6 +35,7 @@ export function contextBook(
   thresholds: Thresholds,
   tableBytes: number,
   shape: readonly [number, number, number] = SHAPE,
+  contextsFrom = CONTEXTS_FROM,
 ): OpenCodebook {
   return trainCodebook({ codec, fitContexts }, some(training, LEARNED_FROM), {
     model: 1,
@@ -41,8 +43,39 @@ export function contextBook(
     shape,
     thresholds,
     tableBytes,
-    contextSamples: Math.ceil((CONTEXTS_FROM * 196) / (shape[0] * shape[1])),
+    contextSamples: Math.ceil((contextsFrom * 196) / (shape[0] * shape[1])),
   });
+}
+
+const ranks = new WeakMap<Samples, Map<string, Promise<number[]>>>();
+
+/** Once for each training set: half a minute. */
+function rankedChannels(
+  codec: SgqCodec,
+  kernels: BufferSource,
+  training: Samples,
+  levels: readonly number[],
+): Promise<number[]> {
+  const own = ranks.get(training) ?? new Map<string, Promise<number[]>>();
+  ranks.set(training, own);
+  const known = own.get(levels.join());
+  if (known) return known;
+  const { count, labels } = training;
+  const judged = Math.min(JUDGED, count >> 2);
+  const ranked = rankChannels(
+    { codec, fitContexts },
+    { count, labels, features: (i) => sampleOf(training, i) as Int8Array },
+    {
+      kernels,
+      shape: SHAPE,
+      layers: CLOUD_HALF,
+      thresholds: Array.from({ length: SHAPE[2] }, () => levels),
+      steps: Math.ceil(Math.min(RANKED, count - judged) / 32),
+      judged,
+    },
+  );
+  own.set(levels.join(), ranked);
+  return ranked;
 }
 
 /**
@@ -59,44 +92,30 @@ export async function channelsWithin(
     tableBytes,
   }: { levels: readonly [number, number, number]; bytes: number; tableBytes: number },
 ): Promise<Coder> {
-  const judged = Math.min(JUDGED, training.count >> 2);
-  const order = await rankChannels(
-    { codec, fitContexts },
-    {
-      count: training.count,
-      labels: training.labels,
-      features: (i) => sampleOf(training, i) as Int8Array,
-    },
-    {
-      kernels,
-      shape: SHAPE,
-      layers: CLOUD_HALF,
-      thresholds: Array.from({ length: SHAPE[2] }, () => levels),
-      steps: Math.ceil(Math.min(RANKED, training.count - judged) / 32),
-      judged,
-    },
-  );
+  const order = await rankedChannels(codec, kernels, training, levels);
   const last = Math.max(0, training.count - SEEN);
   const seen = Array.from(
     { length: training.count - last },
     (_, i) => sampleOf(training, last + i) as Int8Array,
   );
-  const coderWith = (halves: number): Coder => {
-    const planes = Array.from({ length: SHAPE[2] }, (_, channel) => {
+  const planesOf = (halves: number): number[][] =>
+    Array.from({ length: SHAPE[2] }, (_, channel) => {
       const place = 2 * order.indexOf(channel);
       return place + 1 < halves ? [...levels] : place < halves ? [levels[1]] : [];
     });
-    return { ...coderOf(codec, contextBook(codec, training, planes, tableBytes)), planes };
-  };
-  let best = coderWith(1);
-  // the most that fits: bytes grow with what is sent
-  for (let least = 1, most = 2 * SHAPE[2]; least < most; ) {
+  const coderWith = (planes: Thresholds, contextsFrom?: number): Coder => ({
+    ...coderOf(codec, contextBook(codec, training, planes, tableBytes, SHAPE, contextsFrom)),
+    planes,
+  });
+  // the most that fits: bytes grow with what is sent, and shrink a little more with contexts that are learned from more
+  let least = 1;
+  for (let most = 2 * SHAPE[2]; least < most; ) {
     const middle = (least + most + 1) >> 1;
-    const coder = coderWith(middle);
-    if (frameLengths(seen, { bytes: coder.bytes }).bytes <= bytes) [best, least] = [coder, middle];
+    const { bytes: frame } = coderWith(planesOf(middle), TRIED_FROM);
+    if (frameLengths(seen, { bytes: frame }).bytes <= bytes) least = middle;
     else most = middle - 1;
   }
-  return best;
+  return coderWith(planesOf(least));
 }
 
 const bookOf = (rest: Partial<Codebook> & Pick<Codebook, "form" | "bits" | "values">): Codebook => ({

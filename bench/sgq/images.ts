@@ -29,11 +29,7 @@ export const asJpeg = (jpeg: Jpeg, quality: number): Coder => ({
 
 /** Pixels of few levels as a tensor of one channel: thresholds at equal steps, contexts learned as for features. */
 export function lowBits(codec: SgqCodec, training: Samples, bits: number, tableBytes: number): Coder {
-  const levels = 2 ** bits;
-  const thresholds = Array.from(
-    { length: levels - 1 },
-    (_, i) => Math.floor(((i + 0.5) * 255) / (levels - 1)) - 128,
-  );
+  const thresholds = pixelThresholds(bits).map((threshold) => threshold - 128);
   const shift = (x: Int8Array | Uint8Array): Int8Array => Int8Array.from(x, (value) => value - 128);
   const first = Int8Array.from(training.data.subarray(0, 3000 * PIXELS), (value) => value - 128);
   const shifted = { ...training, data: first, count: Math.min(3000, training.count) };
@@ -44,4 +40,16 @@ export function lowBits(codec: SgqCodec, training: Samples, bits: number, tableB
     bytes: (x, sequence) => codec.encode(book, [shift(x)], { sequence }).length,
     together: (samples, sequence) => codec.encode(book, samples.map(shift), { sequence }).length,
   };
+}
+
+/** The same, of which the network sees planes. */
+export const lowBitsSeen = (codec: SgqCodec, training: Samples, bits: number, tableBytes: number): Coder => ({
+  ...lowBits(codec, training, bits, tableBytes),
+  planes: [pixelThresholds(bits)],
+});
+
+/** Of pixels 0 … 255, at equal steps. */
+function pixelThresholds(bits: number): number[] {
+  const steps = 2 ** bits - 1;
+  return Array.from({ length: steps }, (_, i) => Math.floor(((i + 0.5) * 255) / steps));
 }

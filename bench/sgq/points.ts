@@ -3,7 +3,7 @@ import { centroids } from "../../host/cloud/codebook/levels.ts";
 import type { SgqCodec } from "../../host/sgq/codec.ts";
 import { type Coder, type Samples, sampleOf } from "./accuracy.ts";
 import { channelsWithin, coderOf, contextBook, sharedBook, stripeBook, uniformThresholds } from "./forms.ts";
-import { asJpeg, asPng, compressed, lowBits } from "./images.ts";
+import { asJpeg, asPng, compressed, lowBits, lowBitsSeen } from "./images.ts";
 import type { Jpeg } from "./jpeg.ts";
 import { jpegTiles, packed, plain, product, topK } from "./rivals.ts";
 
@@ -92,6 +92,11 @@ export const POINTS: readonly Point[] = [
     group: "image",
     name: "8 levels, contexts",
     coder: ({ codec }, training) => lowBits(codec, training, 3, TABLES),
+  },
+  {
+    group: "image",
+    name: "8 levels, contexts, planes",
+    coder: ({ codec }, training) => lowBitsSeen(codec, training, 3, TABLES),
   },
   ...[98, 196].map(
     (bytes): Point => ({

@@ -16,7 +16,8 @@ export interface Checkpoint {
   readonly records: number;
 }
 
-const NAME = "checkpoint.cbor";
+/** The file in a trainer's folder. */
+export const CHECKPOINT = "checkpoint.cbor";
 
 export function writeCheckpoint(folder: string, { network, learned, meter, records }: Checkpoint): void {
   mkdirSync(folder, { recursive: true });
@@ -26,13 +27,13 @@ export function writeCheckpoint(folder: string, { network, learned, meter, recor
     [2, meter],
     [3, integer(records)],
   ]);
-  replaceFile(join(folder, NAME), (file) => writeAll(file, bytes));
+  replaceFile(join(folder, CHECKPOINT), (file) => writeAll(file, bytes));
 }
 
 /** Undefined where there is none yet; makes the folder. @throws MessageError when the file is damaged */
 export function readCheckpoint(folder: string): Checkpoint | undefined {
   mkdirSync(folder, { recursive: true });
-  const path = join(folder, NAME);
+  const path = join(folder, CHECKPOINT);
   if (!existsSync(path)) return undefined;
   const fields = new Fields(decodeMap(new Uint8Array(readFileSync(path)), path), path);
   return {

@@ -33,7 +33,7 @@ export function asPlanes([h, w, c]: Shape, thresholds: Thresholds): FeatureInput
   if (planes.length === 0)
     throw new RangeError("no channel has a threshold: the cloud half would see nothing");
   const channels = Uint16Array.from(planes, (plane) => plane.channel);
-  const above = Int8Array.from(planes, (plane) => plane.threshold);
+  const above = Int16Array.from(planes, (plane) => plane.threshold);
   return {
     shape: [h, w, planes.length],
     put(features, sample) {

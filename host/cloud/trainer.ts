@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { SELF_CUTS } from "../protocol/labelled.ts";
 import { type FrameHeader, NackReason, type OpenCodebook } from "../sgq/types.ts";
 import { Calibration } from "./calibration.ts";
-import { readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
+import { CHECKPOINT, readCheckpoint, writeCheckpoint } from "./checkpoint.ts";
 import { chooseCodebook, type Target } from "./codebook/choose.ts";
 import type { CodebookTools, Shape } from "./codebook/train.ts";
 import { encodeGradientOf } from "./gradient.ts";
@@ -16,7 +16,7 @@ import { CodebookShelf } from "./ingest/shelf.ts";
 import { asNumbers, asPlanes, type FeatureInput } from "./input.ts";
 import type { LayerSpec } from "./layers.ts";
 import { type CloudMetrics, Meter } from "./metrics.ts";
-import { Network } from "./network.ts";
+import { Network, NetworkStateError } from "./network.ts";
 
 export interface TrainerOptions {
   readonly tools: CodebookTools;
@@ -133,7 +133,7 @@ export class CloudTrainer {
     if (folder === undefined) return;
     const checkpoint = readCheckpoint(folder);
     if (checkpoint) {
-      network.restore(checkpoint.network);
+      restore(network, checkpoint.network, join(folder, CHECKPOINT));
       this.#learned = checkpoint.learned;
       this.#meter.restore(checkpoint.meter);
     }
@@ -365,5 +365,16 @@ export class CloudTrainer {
 
   #tell(level: "info" | "warning", message: string): void {
     this.#options.tell?.(level, message);
+  }
+}
+
+function restore(network: Network, state: Uint8Array, path: string): void {
+  try {
+    network.restore(state);
+  } catch (error) {
+    if (!(error instanceof NetworkStateError)) throw error;
+    throw new NetworkStateError(
+      `${path}: ${error.message}; use another folder, or remove this file: all that is in the journal is learned from anew`,
+    );
   }
 }

@@ -1,5 +1,5 @@
 // A trainer and what devices, workers and brokers do to it: it keeps everything that it took, learns, answers and goes on.
-import { existsSync, readdirSync } from "node:fs";
+import { existsSync, readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { decodePublication } from "../../host/cloud/ingest/decode.ts";
@@ -350,12 +350,23 @@ describe("killed at any moment", () => {
     expect(existsSync(join(folder, "samples.journal.new"))).toBe(false);
   });
 
-  it("a folder of another cloud half is refused by name", async () => {
+  it("a folder of another cloud half is refused by name, one of the other mode too; without the checkpoint its samples teach the new one", async () => {
     const folder = temporaryTree();
     const { trainer } = await coded({ folder });
     trainer.checkpoint();
-    await expect(stage({ folder, layers: [{ kind: "dense", units: CLASSES }] })).rejects.toThrow(
-      NetworkStateError,
-    );
+    trainer.close();
+    const refused = async (over: Parameters<typeof stage>[0]): Promise<void> => {
+      const error = await stage({ folder, ...over }).catch((thrown: unknown) => thrown);
+      expect(error).toBeInstanceOf(NetworkStateError);
+      expect((error as Error).message).toMatch(
+        /checkpoint\.cbor: .*; use another folder, or remove this file/,
+      );
+    };
+    await refused({ layers: [{ kind: "dense", units: CLASSES }] });
+    await refused({ mode: "joint" });
+    rmSync(join(folder, "checkpoint.cbor"));
+    const other = (await stage({ folder, layers: [{ kind: "dense", units: CLASSES }] })).trainer;
+    expect(other.metrics()).toMatchObject({ samples: 48, steps: 0 });
+    expect(other.learn()).toBe(true);
   });
 });
