@@ -64,6 +64,7 @@ export interface Results {
   sgq: SgqResult;
   sgqLong: SgqResult;
   sgqUntouched: SgqResult;
+  sgqUntouchedLong: SgqResult;
   sgqJoint: JointResult;
   sgqJointEarly: JointResult;
   sgqJointUntouched: JointResult;
@@ -90,6 +91,7 @@ export async function readResults(): Promise<Results> {
     sgq: await read("sgq"),
     sgqLong: await read("sgq-long"),
     sgqUntouched: await read("sgq-untouched"),
+    sgqUntouchedLong: await read("sgq-untouched-long"),
     sgqJoint: await read("sgq-joint"),
     sgqJointEarly: await read("sgq-joint-early"),
     sgqJointUntouched: await read("sgq-joint-untouched"),
@@ -131,6 +133,7 @@ function tablesOf({
   sgq,
   sgqLong,
   sgqUntouched,
+  sgqUntouchedLong,
   sgqJoint,
   sgqJointEarly,
   sgqJointUntouched,
@@ -173,6 +176,7 @@ function tablesOf({
     "sgq-rates": ratesTable(sgq),
     "sgq-long": ratesTable(sgqLong),
     "sgq-untouched": ratesTable(sgqUntouched),
+    "sgq-untouched-long": ratesTable(sgqUntouchedLong),
     "sgq-joint": jointTable(sgqJoint, LATE_CUT),
     "sgq-joint-early": jointTable(sgqJointEarly, EARLY_CUTS),
     "sgq-joint-untouched": jointTable(sgqJointUntouched, LATE_CUT),

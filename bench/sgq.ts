@@ -167,7 +167,9 @@ export const SHORT: Options = {
   seeds: 1,
   validation: 256,
   test: 256,
-  points: POINTS.filter(({ name }) => ["INT8", "1 bit", "8 levels, contexts"].includes(name)),
+  points: POINTS.filter(({ name }) =>
+    ["INT8", "1 bit", "8 levels, contexts", "2 bit, within 98 B, planes"].includes(name),
+  ),
 };
 
 if (process.argv[1] === import.meta.filename) {

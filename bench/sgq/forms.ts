@@ -79,8 +79,8 @@ function rankedChannels(
 }
 
 /**
- * Two bits of as many channels as frames of `bytes` have room for, those that a cloud half misses most (rank.ts); the last of them perhaps with
- * its middle threshold alone. The cloud half sees planes.
+ * Two bits of as many channels as frames of `bytes` have room for, those that a cloud half misses most (rank.ts); of the last of them
+ * perhaps one or two thresholds only. The cloud half sees planes.
  */
 export async function channelsWithin(
   codec: SgqCodec,
@@ -98,24 +98,34 @@ export async function channelsWithin(
     { length: training.count - last },
     (_, i) => sampleOf(training, last + i) as Int8Array,
   );
-  const planesOf = (halves: number): number[][] =>
+  const [low, middle, high] = levels;
+  const parts = [[], [middle], [middle, high], [low, middle, high]];
+  const planesOf = (thresholds: number): number[][] =>
     Array.from({ length: SHAPE[2] }, (_, channel) => {
-      const place = 2 * order.indexOf(channel);
-      return place + 1 < halves ? [...levels] : place < halves ? [levels[1]] : [];
+      const own = Math.max(0, Math.min(3, thresholds - 3 * order.indexOf(channel)));
+      return [...(parts[own] as number[])];
     });
-  const coderWith = (planes: Thresholds, contextsFrom?: number): Coder => ({
-    ...coderOf(codec, contextBook(codec, training, planes, tableBytes, SHAPE, contextsFrom)),
-    planes,
-  });
-  // the most that fits: bytes grow with what is sent, and shrink a little more with contexts that are learned from more
+  const coderWith = (thresholds: number, contextsFrom?: number): Coder => {
+    const planes = planesOf(thresholds);
+    const book = contextBook(codec, training, planes, tableBytes, SHAPE, contextsFrom);
+    return { ...coderOf(codec, book), planes };
+  };
+  const fits = (coder: Coder): boolean => frameLengths(seen, { bytes: coder.bytes }).bytes <= bytes;
+  // the most that fits: bytes grow with what is sent
   let least = 1;
-  for (let most = 2 * SHAPE[2]; least < most; ) {
-    const middle = (least + most + 1) >> 1;
-    const { bytes: frame } = coderWith(planesOf(middle), TRIED_FROM);
-    if (frameLengths(seen, { bytes: frame }).bytes <= bytes) least = middle;
-    else most = middle - 1;
+  for (let most = 3 * SHAPE[2]; least < most; ) {
+    const half = (least + most + 1) >> 1;
+    if (fits(coderWith(half, TRIED_FROM))) least = half;
+    else most = half - 1;
   }
-  return coderWith(planesOf(least));
+  // contexts that are learned from more leave room for more
+  let best = coderWith(least);
+  while (++least <= 3 * SHAPE[2]) {
+    const more = coderWith(least);
+    if (!fits(more)) break;
+    best = more;
+  }
+  return best;
 }
 
 const bookOf = (rest: Partial<Codebook> & Pick<Codebook, "form" | "bits" | "values">): Codebook => ({

@@ -204,6 +204,14 @@ describe("a number of the user's", () => {
     expect(tried.length).toBeGreaterThanOrEqual(4);
   });
 
+  it("few bytes: the channels that tell classes apart are sent, and noise is not", async () => {
+    const { chosen } = await choose({ target: { bytes: 10 } });
+    const sent = chosen.thresholds.flatMap((own, channel) => (own.length > 0 ? [channel] : []));
+    expect(sent.length).toBeGreaterThan(0);
+    expect([0, 1]).toEqual(expect.arrayContaining(sent));
+    expect(chosen.accuracy).toBeGreaterThan(0.9);
+  });
+
   it("fewer bytes than any frame has: the smallest that was found", async () => {
     const { chosen, tried } = await choose({ target: { bytes: 1 } });
     expect(chosen.bytes).toBeLessThanOrEqual(Math.min(...tried.map((one) => one.bytes)));

@@ -53,12 +53,12 @@ export interface ChooseOptions extends Pick<CodebookOptions, "model" | "version"
   readonly input?: FeatureInput;
 }
 
-/** Bits and scales of thresholds that are tried; and shares of the channels, where a loss of accuracy is given. */
-const GRID: readonly (readonly [bits: number, scale: number, shares: readonly number[]])[] = [
-  [2, 0.4, [1 / 2, 3 / 8]],
-  [1, 0.4, []],
-  [1, 0.7, []],
-  [1, 1.2, []],
+/** Bits and scales of thresholds that are tried. */
+const GRID: readonly (readonly [bits: number, scale: number])[] = [
+  [2, 0.4],
+  [1, 0.4],
+  [1, 0.7],
+  [1, 1.2],
 ];
 /** Channels are ranked with these. */
 const RANKED = [2, 0.4] as const;
@@ -75,7 +75,8 @@ const BREATH = 4;
 const RATE = 0.002;
 
 /**
- * Takes seconds; other work has its turn in between. Few bytes go into few channels of two bits, or into many of one: whichever does better. Where no point keeps to the target, the one that comes nearest is chosen.
+ * Takes seconds; other work has its turn in between. Few bytes hold few channels of two bits, or more of one: whichever does better. Where no
+ * point keeps to the target, the one that comes nearest is chosen.
  * @throws RangeError with fewer than 16 examples
  */
 export async function chooseCodebook(
@@ -147,14 +148,7 @@ export async function chooseCodebook(
   }
   const wanted = (await accuracyOf(examples, isValidation, options, (x) => x)) - target.loss / 100;
   const judged = [];
-  for (const [bits, scale, shares] of GRID) {
-    const whole = await judge(point(bits, scale, at(bits, scale)));
-    judged.push(whole);
-    // what loses too much whole loses no less in part
-    if (whole.accuracy < wanted) continue;
-    for (const share of shares)
-      judged.push(await judge(await part(bits, scale, Math.max(1, Math.round(share * channels)))));
-  }
+  for (const [bits, scale] of GRID) judged.push(await judge(point(bits, scale, at(bits, scale))));
   const enough = judged.filter((one) => one.accuracy >= wanted);
   return { chosen: finish(enough.length > 0 ? smallest(enough) : best(judged)), tried: judged };
 }
