@@ -46,7 +46,7 @@ export function ratesPlot(result: SgqResult): string {
   parts.push(
     `<text x="${WIDTH / 2}" y="${HEIGHT - 8}" text-anchor="middle">bytes per sample, frame included</text>`,
     `<text transform="translate(16 ${HEIGHT / 2}) rotate(-90)" text-anchor="middle">accuracy, %</text>`,
-    ...means.map((one) => dot(one, x(one.bytes), y(100 * one.test))),
+    ...dots(means.map((one) => ({ ...one, x: x(one.bytes), y: y(100 * one.test) }))),
     ...Object.entries(LEGEND).map(
       ([group, name], i) =>
         `<circle cx="${WIDTH - 330}" cy="${HEIGHT - 150 + 18 * i}" r="4" fill="${COLOURS[group as SgqRow["group"]]}"/>` +
@@ -63,9 +63,47 @@ ${parts.join("\n")}
 `;
 }
 
-function dot({ group, name }: Mean, x: number, y: number): string {
-  return (
-    `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="4" fill="${COLOURS[group]}"/>` +
-    `<text class="name" x="${(x + 6).toFixed(1)}" y="${(y - 4).toFixed(1)}">${escaped(name)}</text>`
-  );
+interface Box {
+  readonly left: number;
+  readonly top: number;
+  readonly right: number;
+  readonly bottom: number;
 }
+
+/** Of a name: its height, and a letter's mean width. */
+const LETTER = { height: 10, width: 4.9 } as const;
+const RADIUS = 4;
+
+/** Names go where they hide neither dots nor one another: beside their dot, then ever further above and below. */
+function dots(all: readonly (Mean & { x: number; y: number })[]): string[] {
+  const taken: Box[] = all.map(({ x, y }) => ({
+    left: x - RADIUS,
+    top: y - RADIUS,
+    right: x + RADIUS,
+    bottom: y + RADIUS,
+  }));
+  return all.map(({ group, name, x, y }) => {
+    const width = LETTER.width * name.length;
+    const places = [0, -1, 1, -2, 2, -3, 3, -4, 4].flatMap((lines) =>
+      [x + RADIUS + 3, x - RADIUS - 3 - width].map((left): Box => {
+        const top = y - LETTER.height / 2 + lines * LETTER.height;
+        return { left, top, right: left + width, bottom: top + LETTER.height };
+      }),
+    );
+    const free = places.find(
+      (place) =>
+        place.left > EDGE.left &&
+        place.right < WIDTH - EDGE.right &&
+        taken.every((other) => !overlap(place, other)),
+    );
+    const box = free ?? (places[0] as Box);
+    taken.push(box);
+    return (
+      `<circle cx="${x.toFixed(1)}" cy="${y.toFixed(1)}" r="${RADIUS}" fill="${COLOURS[group]}"/>` +
+      `<text class="name" x="${box.left.toFixed(1)}" y="${(box.bottom - 2).toFixed(1)}">${escaped(name)}</text>`
+    );
+  });
+}
+
+const overlap = (a: Box, b: Box): boolean =>
+  a.left < b.right && b.left < a.right && a.top < b.bottom && b.top < a.bottom;
