@@ -2,6 +2,7 @@
 import type { Thresholds } from "../../host/cloud/codebook/levels.ts";
 import { rankChannels } from "../../host/cloud/codebook/rank.ts";
 import { trainCodebook } from "../../host/cloud/codebook/train.ts";
+import { mostThatFits } from "../../host/cloud/codebook/trial.ts";
 import type { SgqCodec } from "../../host/sgq/codec.ts";
 import { fitContexts } from "../../host/sgq/fit.ts";
 import type { Codebook, OpenCodebook } from "../../host/sgq/types.ts";
@@ -110,19 +111,16 @@ export async function channelsWithin(
     const book = contextBook(codec, training, planes, tableBytes, SHAPE, contextsFrom);
     return { ...coderOf(codec, book), planes };
   };
-  const fits = (coder: Coder): boolean => frameLengths(seen, { bytes: coder.bytes }).bytes <= bytes;
-  // the most that fits: bytes grow with what is sent
-  let least = 1;
-  for (let most = 3 * SHAPE[2]; least < most; ) {
-    const half = (least + most + 1) >> 1;
-    if (fits(coderWith(half, TRIED_FROM))) least = half;
-    else most = half - 1;
-  }
+  const fits = ({ coder }: { coder: Coder }): boolean =>
+    frameLengths(seen, { bytes: coder.bytes }).bytes <= bytes;
+  const all = 3 * SHAPE[2];
+  const tried = (thresholds: number) => ({ thresholds, coder: coderWith(thresholds, TRIED_FROM) });
+  let { thresholds } = await mostThatFits(all, tried, fits);
   // contexts that are learned from more leave room for more
-  let best = coderWith(least);
-  while (++least <= 3 * SHAPE[2]) {
-    const more = coderWith(least);
-    if (!fits(more)) break;
+  let best = coderWith(thresholds);
+  while (++thresholds <= all) {
+    const more = coderWith(thresholds);
+    if (!fits({ coder: more })) break;
     best = more;
   }
   return best;

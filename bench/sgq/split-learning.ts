@@ -14,6 +14,7 @@ import type { Cut } from "./cuts.ts";
 import { coderOf } from "./forms.ts";
 import { accuracy, putPixels, type Schedule, SIDE, train } from "./halves.ts";
 import { JointQuantiser } from "./joint-quantiser.ts";
+import { FRAME_BYTES } from "./rivals.ts";
 
 export interface JointMode {
   readonly name: string;
@@ -49,7 +50,6 @@ const LEARNED_FROM = 2000;
 const FRAMES = 1000;
 const POINTS = 12;
 const CURVE_IMAGES = 1000;
-const HEADER = 5;
 
 /** Trains one mode; everything that it draws follows from the seed, first weights and order are those of every mode. */
 export async function trainSplit(
@@ -102,7 +102,7 @@ export async function trainSplit(
       });
   });
   const putTest = (i: number, slot: Float32Array): void => putPixels(test.pixels, i, slot);
-  const raw = (up === "float" ? 4 : 1) * size + HEADER;
+  const raw = (up === "float" ? 4 : 1) * size + FRAME_BYTES;
   const told = (): number => accuracy(network, [0, tested], test.labels, putTest);
   const spent = up === "sgq" ? sgq.spent : { up: raw, down: 4 * size };
   const outcome = {

@@ -1,7 +1,6 @@
 // One number of the user's picks a point on the curve of bytes against accuracy: how many bytes a sample may have, or how much accuracy it
 // may cost. Every point is tried on samples of a validation split, with a cloud half that learned on the others.
 
-import { setImmediate as breathe } from "node:timers/promises";
 import type { OpenCodebook } from "../../sgq/types.ts";
 import { asNumbers, type FeatureInput } from "../input.ts";
 import type { LayerSpec } from "../layers.ts";
@@ -16,6 +15,7 @@ import {
   sketchCodebook,
   trainCodebook,
 } from "./train.ts";
+import { examine, mostThatFits, practise, type Trial } from "./trial.ts";
 
 /** Either one. */
 export type Target =
@@ -71,8 +71,6 @@ const CONTEXT_SAMPLES = 24;
 const PASSES = 25;
 const STEPS = 300;
 const BATCH = 32;
-const BREATH = 4;
-const RATE = 0.002;
 
 /**
  * Takes seconds; other work has its turn in between. Few bytes hold few channels of two bits, or more of one: whichever does better. Where no
@@ -92,16 +90,13 @@ export async function chooseCodebook(
   const validation = features.filter((_, i) => isValidation(i));
   const means = channelMeans(training, options.shape[2]);
   const { codec } = tools;
-  const tried: Point[] = [];
   const at = (bits: number, scale: number): Thresholds => {
     const exact = thresholdsFor(means, bits, scale);
     return options.cuts ? snap(exact, options.cuts) : exact;
   };
   const point = (bits: number, scale: number, thresholds: Thresholds): Point => {
     const book = sketchCodebook(tools, training, { ...options, thresholds });
-    const one = { bits, scale, thresholds, book, bytes: meanBytes(codec, book, validation) };
-    tried.push(one);
-    return one;
+    return { bits, scale, thresholds, book, bytes: meanBytes(codec, book, validation) };
   };
   let ranked: Promise<number[]> | undefined;
   /** With so many channels, those that a cloud half misses most; the others are not sent. */
@@ -134,14 +129,19 @@ export async function chooseCodebook(
   const { target } = options;
   const channels = options.shape[2];
   if ("bytes" in target) {
+    const fits = ({ bytes }: Point): boolean => bytes <= target.bytes;
+    const tried: Point[] = [];
+    const look = (one: Point): Point => {
+      tried.push(one);
+      return one;
+    };
     const judged = [];
     for (const [bits, scale] of GRID) {
-      const whole = point(bits, scale, at(bits, scale));
-      const one =
-        whole.bytes <= target.bytes
-          ? whole
-          : await mostWithin(channels - 1, target.bytes, (some) => part(bits, scale, some));
-      if (one.bytes <= target.bytes) judged.push(await judge(one));
+      const whole = look(point(bits, scale, at(bits, scale)));
+      const one = fits(whole)
+        ? whole
+        : await mostThatFits(channels - 1, async (some) => look(await part(bits, scale, some)), fits);
+      if (fits(one)) judged.push(await judge(one));
     }
     const chosen = judged.length > 0 ? best(judged) : smallest(tried);
     return { chosen: finish(chosen), tried };
@@ -151,22 +151,6 @@ export async function chooseCodebook(
   for (const [bits, scale] of GRID) judged.push(await judge(point(bits, scale, at(bits, scale))));
   const enough = judged.filter((one) => one.accuracy >= wanted);
   return { chosen: finish(enough.length > 0 ? smallest(enough) : best(judged)), tried: judged };
-}
-
-/** The point with the most channels whose frames fit; with one channel where not even that does. */
-async function mostWithin(
-  channels: number,
-  bytes: number,
-  part: (channels: number) => Promise<Point>,
-): Promise<Point> {
-  let one = await part(1);
-  for (let least = 1, most = channels; least < most; ) {
-    const middle = (least + most + 1) >> 1;
-    const next = await part(middle);
-    if (next.bytes <= bytes) [one, least] = [next, middle];
-    else most = middle - 1;
-  }
-  return one;
 }
 
 const smallest = <P extends Point>(points: readonly P[]): P =>
@@ -189,35 +173,17 @@ async function accuracyOf(
 ): Promise<number> {
   const network = await Network.create(kernels, { input: input.shape, layers, batch: BATCH });
   const seen = features.map(decoded);
-  const put = (slot: number, i: number): void => input.put(seen[i] as Int8Array, network.sample(slot));
-  const part = (validation: boolean): number[] =>
-    [...features.keys()].filter((i) => isValidation(i) === validation);
-  const [training, validation] = [part(false), part(true)];
-  const steps = stepsFor(training.length);
-  for (let step = 0; step < steps; step++) {
-    // messages are taken in meanwhile
-    if (step % BREATH === 0) await breathe();
-    const batch = Array.from(
-      { length: Math.min(network.batch, training.length) },
-      (_, k) => training[(step * network.batch + k) % training.length] as number,
-    );
-    batch.forEach((i, slot) => {
-      put(slot, i);
-    });
-    network.learn(
-      batch.map((i) => labels[i] as number),
-      RATE * (1 - step / steps),
-    );
-  }
-  let right = 0;
-  for (let from = 0; from < validation.length; from += network.batch) {
-    const batch = validation.slice(from, from + network.batch);
-    batch.forEach((i, slot) => {
-      put(slot, i);
-    });
-    network.classify(batch.length).forEach((seenAs, slot) => {
-      if (seenAs === labels[batch[slot] as number]) right++;
-    });
-  }
-  return right / validation.length;
+  const part = (validation: boolean): Trial => {
+    const own = [...features.keys()].filter((i) => isValidation(i) === validation);
+    const put = (k: number, sample: Float32Array): number => {
+      const i = own[k] as number;
+      input.put(seen[i] as Int8Array, sample);
+      return labels[i] as number;
+    };
+    return { network, count: own.length, put };
+  };
+  const training = part(false);
+  await practise(training, stepsFor(training.count));
+  const validation = part(true);
+  return (await examine(validation)).right / validation.count;
 }

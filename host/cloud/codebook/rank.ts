@@ -1,12 +1,12 @@
 // Which channels to keep when not all can be sent: those that a cloud half misses most, for the bytes that they take.
 
-import { setImmediate as breathe } from "node:timers/promises";
 import { Random } from "../../data/random.ts";
 import { asPlanes, type FeatureInput } from "../input.ts";
 import type { LayerSpec } from "../layers.ts";
 import { Network } from "../network.ts";
 import type { Thresholds } from "./levels.ts";
 import { type CodebookTools, meanBytes, type Shape, sketchCodebook } from "./train.ts";
+import { examine, practise, type Trial } from "./trial.ts";
 
 export interface RankOptions {
   /** cloud.wasm. */
@@ -29,7 +29,6 @@ export interface RankedExamples {
   features(i: number): Int8Array;
 }
 
-const RATE = 0.002;
 /** Of a training sample each channel is kept with a probability between these: every choice of channels is to be coped with. */
 const KEPT = [0.3, 0.8] as const;
 /** Nats that any channel counts as missed by: what is missed by nothing goes by its bytes. */
@@ -38,7 +37,6 @@ const LEAST = 0.002;
 const SKETCHED = 400;
 /** Bytes of a frame without channels. */
 const FRAME = 5;
-const BREATH = 8;
 
 /**
  * Channels, the one to keep longest first. One cloud half learns from samples that lack channels at random; then channels are taken
@@ -55,7 +53,7 @@ export async function rankChannels(
   if (sent.length < 2) return [...sent, ...silent];
   const bytes = bytesOfEach(tools, examples, options, sent);
   const network = await Gated.create(examples, options);
-  await network.learn(examples.count - options.judged);
+  await network.learn();
   const kept = new Set(sent);
   const gone: number[] = [];
   let loss = await network.loss(kept);
@@ -102,8 +100,6 @@ class Gated {
   readonly #input: FeatureInput;
   readonly #examples: RankedExamples;
   readonly #options: RankOptions;
-  /** Channel of each plane. */
-  readonly #channels: readonly number[];
   readonly #random = new Random(1, 0x9a7e);
 
   private constructor(network: Network, input: FeatureInput, examples: RankedExamples, options: RankOptions) {
@@ -111,7 +107,6 @@ class Gated {
     this.#input = input;
     this.#examples = examples;
     this.#options = options;
-    this.#channels = options.thresholds.flatMap((own, channel) => own.map(() => channel));
   }
 
   static async create(examples: RankedExamples, options: RankOptions): Promise<Gated> {
@@ -120,48 +115,46 @@ class Gated {
     return new Gated(await Network.create(kernels, { input: input.shape, layers }), input, examples, options);
   }
 
-  async learn(count: number): Promise<void> {
-    const { steps, shape } = this.#options;
-    const { batch } = this.#network;
-    for (let step = 0; step < steps; step++) {
-      if (step % BREATH === 0) await breathe();
-      const labels = Array.from({ length: Math.min(batch, count) }, (_, slot) => {
-        const i = (step * batch + slot) % count;
-        const [least, most] = KEPT;
+  /** From all examples but those that are judged. */
+  async learn(): Promise<void> {
+    const { steps, judged } = this.#options;
+    const chance = (share: number): boolean => this.#random.below(256) < 256 * share;
+    const [least, most] = KEPT;
+    await practise(
+      this.#trial(0, this.#examples.count - judged, () => {
         const share = least + ((most - least) * this.#random.below(256)) / 256;
-        const gates = Float32Array.from({ length: shape[2] }, () =>
-          this.#random.below(256) < 256 * share ? 1 : 0,
-        );
-        this.#put(slot, i, gates);
-        return this.#examples.labels[i] as number;
-      });
-      this.#network.learn(labels, RATE * (1 - step / steps));
-    }
+        return this.#open(() => chance(share));
+      }),
+      steps,
+    );
   }
 
   /** Mean cross-entropy of the judged examples in nats, when only these channels are there. */
   async loss(kept: ReadonlySet<number>): Promise<number> {
-    await breathe();
-    const { shape, judged } = this.#options;
-    const { count, labels } = this.#examples;
-    const gates = Float32Array.from({ length: shape[2] }, (_, channel) => (kept.has(channel) ? 1 : 0));
-    let sum = 0;
-    for (let from = count - judged; from < count; from += this.#network.batch) {
-      const size = Math.min(this.#network.batch, count - from);
-      for (let slot = 0; slot < size; slot++) this.#put(slot, from + slot, gates);
-      sum +=
-        size *
-        this.#network.evaluate(Array.from({ length: size }, (_, slot) => labels[from + slot] as number)).loss;
-    }
-    return sum / judged;
+    const { judged } = this.#options;
+    const open = this.#open((channel) => kept.has(channel));
+    return (await examine(this.#trial(this.#examples.count - judged, judged, () => open))).loss;
   }
 
-  /** @param gates 1 or 0 for each channel */
-  #put(slot: number, i: number, gates: Float32Array): void {
-    const x = this.#network.sample(slot);
-    this.#input.put(this.#examples.features(i), x);
-    const open = this.#channels.map((channel) => gates[channel] as number);
-    for (let at = 0; at < x.length; at += open.length)
-      for (let k = 0; k < open.length; k++) x[at + k] = (x[at + k] as number) * (open[k] as number);
+  /** @param gates what an example is seen through */
+  #trial(from: number, count: number, gates: () => Uint8Array): Trial {
+    const put = (k: number, sample: Float32Array): number => {
+      this.#input.put(this.#examples.features(from + k), sample);
+      const open = gates();
+      for (let at = 0; at < sample.length; at += open.length)
+        for (let plane = 0; plane < open.length; plane++) if (open[plane] === 0) sample[at + plane] = 0;
+      return this.#examples.labels[from + k] as number;
+    };
+    return { network: this.#network, count, put };
+  }
+
+  /** 1 or 0 for each plane, as its channel is asked about, once. */
+  #open(isOpen: (channel: number) => boolean): Uint8Array {
+    return Uint8Array.from(
+      this.#options.thresholds.flatMap((own, channel) => {
+        const gate = isOpen(channel) ? 1 : 0;
+        return own.map(() => gate);
+      }),
+    );
   }
 }
